@@ -1,0 +1,38 @@
+# Two commands: `make run` and `make test`. Both set up what they need.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+
+.PHONY: run test setup lint unit dbt-test clean lock
+
+run: $(READY)
+	$(BIN)/mattstock run --data data
+
+test: $(READY) lint dbt-test unit
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	touch $(READY)
+
+lint: $(READY)
+	$(BIN)/ruff check dagster_project tests benchmarks
+	$(BIN)/ruff format --check dagster_project tests benchmarks
+	$(BIN)/mypy dagster_project
+	$(BIN)/sqlfluff lint dbt/models dbt/macros dbt/tests --processes 2
+
+dbt-test: $(READY)
+	$(BIN)/python -m pytest tests/dbt -q
+
+unit: $(READY)
+	$(BIN)/python -m pytest tests -q -n 2 --ignore=tests/dbt
+
+lock: $(READY)
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) dbt/target data/warehouse data/marts data/quarantine

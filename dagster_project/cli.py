@@ -1,0 +1,251 @@
+"""The command line: parses what was asked, calls the step, and says how it went in plain words.
+
+What does not belong here: any work on data. Heavy libraries are imported inside the commands, so that `--help` is
+quick. Exit codes: 0 published, nothing new or nothing to object; 2 stopped by validation; 3 the data folder is held by
+another run; 1 anything else.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import traceback
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dagster_project.messages import message
+
+if TYPE_CHECKING:
+    from dagster_project.flow.refresh import Refresh
+
+EXIT_OK, EXIT_OTHER, EXIT_STOPPED, EXIT_HELD = 0, 1, 2, 3
+ORGANISATIONS = ("demo",)
+
+
+class PlainError(click.ClickException):
+    """A fault that is told in one plain sentence; exit code 1 unless another is given."""
+
+    def __init__(self, words: str, code: int = EXIT_OTHER) -> None:
+        super().__init__(words)
+        self.exit_code = code
+
+    def show(self, file: Any = None) -> None:
+        click.echo(self.message, err=True)
+
+
+def _date(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
+    if value is None:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise PlainError(message("cli.bad_date", value=value)) from error
+
+
+def _option_data(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--data", type=click.Path(path_type=Path), help=message("cli.help.data"))(command)
+
+
+def _option_as_of(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--as-of", callback=_date, metavar="DATE", help=message("cli.help.as_of"))(command)
+
+
+@click.group(help=message("cli.help"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mattstock")
+def cli() -> None:
+    """The commands; see `help` in the message catalogue."""
+
+
+@cli.command(help=message("cli.help.run"))
+@_option_data
+@_option_as_of
+@click.option("--accept-quarantine", is_flag=True, help=message("cli.help.accept_quarantine"))
+@click.option("--wait", is_flag=True, help=message("cli.help.wait"))
+def run(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bool) -> None:
+    """Run the Dagster job in process."""
+    from dagster_project.report import console
+
+    with _opened(data, as_of, accept_quarantine, wait) as refresh:
+        if refresh.nothing_new():
+            console.nothing_new(refresh)
+            return
+        from dagster_project.orchestration.execute import execute
+
+        execute(refresh)
+        console.told(refresh)
+        if refresh.ending == "stopped":
+            sys.exit(EXIT_STOPPED)
+
+
+@cli.command(help=message("cli.help.check"))
+@_option_data
+@_option_as_of
+@click.option("--wait", is_flag=True, help=message("cli.help.wait"))
+def check(data: Path | None, as_of: date | None, wait: bool) -> None:
+    """Judge the deliveries, publish nothing."""
+    from dagster_project.report import console
+
+    with _opened(data, as_of, False, wait) as refresh:
+        for source in refresh.contracts:
+            refresh.parse(source)
+        for _ in refresh.reconcile():
+            pass
+        refresh.judge_arrivals(keep=False)
+        console.checked(refresh)
+        if refresh.ending == "stopped":
+            sys.exit(EXIT_STOPPED)
+
+
+@cli.command(help=message("cli.help.explain"))
+@click.argument("kpi")
+@click.argument("period")
+@click.option("--member", default="ALL", help=message("cli.help.member"))
+@click.option("--group", default="ALL", help=message("cli.help.group"))
+@_option_data
+def explain(kpi: str, period: str, member: str, group: str, data: Path | None) -> None:
+    """Show the records behind a figure."""
+    from dagster_project.report import console
+    from dagster_project.report.explain import UnknownFigure
+    from dagster_project.report.explain import explain as explained
+    from dagster_project.settings import data_folder
+
+    workspace = data_folder(data)
+    if not workspace.current_database.exists():
+        raise PlainError(message("cli.no_release", folder=workspace.marts))
+    try:
+        console.explained(explained(workspace.current_database, kpi, period, member, group))
+    except UnknownFigure as error:
+        words = message(f"cli.unknown_figure.{error.kind}", given=error.given, known=", ".join(error.known))
+        raise PlainError(words) from error
+
+
+@cli.command(help=message("cli.help.releases"))
+@_option_data
+def releases(data: Path | None) -> None:
+    """List the releases."""
+    from dagster_project.flow.releases import releases as on_disk
+    from dagster_project.report import console
+    from dagster_project.settings import data_folder
+
+    workspace = data_folder(data)
+    console.listed(on_disk(workspace), workspace)
+
+
+@cli.command(help=message("cli.help.rollback"))
+@click.argument("release")
+@_option_data
+def rollback(release: str, data: Path | None) -> None:
+    """Put an earlier release in force again."""
+    from dagster_project.flow.releases import rollback as put_back
+    from dagster_project.settings import data_folder
+
+    click.echo(message("cli.rolled_back", release=put_back(data_folder(data), release).release_id))
+
+
+@cli.command(help=message("cli.help.demo"))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--organisation", default="demo", show_default=True, type=click.Choice(ORGANISATIONS), help=message("cli.help.demo.organisation"))
+@click.option("--invoice-lines", default=3000, show_default=True, type=click.IntRange(0), help=message("cli.help.demo.lines"))
+@click.option("--seed", default=1, show_default=True, type=int, help=message("cli.help.demo.seed"))
+@click.option(
+    "--variant",
+    default="clean",
+    show_default=True,
+    type=click.Choice(["clean", "dirty", "corrected"]),
+    help=message("cli.help.demo.variant"),
+)
+def demo(folder: Path, organisation: str, invoice_lines: int, seed: int, variant: str) -> None:
+    """Make an invented organisation with known truth."""
+    from dagster_project.demo import generate
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PlainError(message("cli.exists", folder=folder))
+    generate(folder, organisation=organisation, invoice_lines=invoice_lines, seed=seed, variant=variant)
+    click.echo(message("cli.demo_written", path=folder))
+
+
+@cli.command(help=message("cli.help.template"))
+@click.argument("source")
+@click.option("--output", type=click.Path(path_type=Path), help=message("cli.help.template.output"))
+def template(source: str, output: Path | None) -> None:
+    """Write an Excel template for a source."""
+    from dagster_project.contracts import load_contracts
+    from dagster_project.template import write_template
+
+    contracts = load_contracts()
+    if source not in contracts:
+        near = difflib.get_close_matches(source, contracts, n=3, cutoff=0.3) or sorted(contracts)[:5]
+        raise PlainError(message("cli.unknown_source", name=source, near=", ".join(near)))
+    path = output or Path(f"{source}.xlsx")
+    write_template(contracts[source], path)
+    click.echo(message("cli.template_written", path=path))
+
+
+@cli.command(help=message("cli.help.dev"))
+@_option_data
+@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help=message("cli.help.dev.port"))
+def dev(data: Path | None, port: int) -> None:
+    """Start Dagster's web interface on this computer."""
+    from dagster_project.orchestration.instance import serve
+    from dagster_project.settings import data_folder
+
+    sys.exit(serve(data_folder(data), port))
+
+
+def _opened(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bool) -> Refresh:
+    from dagster_project.flow.refresh import Refresh
+    from dagster_project.report.progress import ConsoleProgress
+    from dagster_project.settings import data_folder
+
+    return Refresh(data_folder(data), as_of, accept_quarantine, wait, ConsoleProgress())
+
+
+def main() -> None:
+    """Entry point: every fault ends in a plain sentence and an exit code, never a traceback on screen."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as leaving:
+        sys.exit(leaving.exit_code)
+    except PlainError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "mattstock"
+        click.echo(message("cli.usage", reason=error.format_message(), command=command), err=True)
+        sys.exit(EXIT_OTHER)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(EXIT_OTHER)
+    except Exception as error:
+        sys.exit(_told(error))
+
+
+def _told(error: Exception) -> int:
+    """Say what a fault means; what nobody foresaw is kept in a log with its details."""
+    from dagster_project.contracts import ContractError
+    from dagster_project.expectations import ExpectationError
+    from dagster_project.flow.lock import LockError, LockHeld
+    from dagster_project.flow.releases import PublishError
+    from dagster_project.settings import SettingsError, data_folder
+
+    if isinstance(error, LockHeld):
+        click.echo(str(error), err=True)
+        return EXIT_HELD
+    if isinstance(error, (SettingsError, PublishError, LockError, ContractError, ExpectationError)):
+        click.echo(str(error), err=True)
+        return EXIT_OTHER
+    log = data_folder().warehouse / "logs" / f"fault-{datetime.now():%Y%m%dT%H%M%S}.log"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        log = Path("-")
+    click.echo(message("cli.unexpected", reason=f"{type(error).__name__}: {error}", log=log), err=True)
+    return EXIT_OTHER
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,16 @@
+"""Assembles what Dagster serves: assets, their checks, the job and the run they share. Nothing else."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from dagster_project.orchestration import assets
+from dagster_project.orchestration.jobs import refresh_job
+from dagster_project.orchestration.resource import RefreshResource
+
+defs = dg.Definitions(
+    assets=dg.load_assets_from_modules([assets]),
+    jobs=[refresh_job],
+    resources={"refresh": RefreshResource()},
+    executor=dg.in_process_executor,
+)

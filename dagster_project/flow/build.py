@@ -1,0 +1,172 @@
+"""Sets the stage for dbt: a fresh build database with the deliveries and the run's facts; describes what came out.
+
+What does not belong here: any computation of figures (dbt), any judgement (validate).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+import yaml
+
+from dagster_project.flow.ingest import Delivery
+from dagster_project.flow.reconcile import ISSUES_SCHEMA, FileCount, Reconciled
+from dagster_project.flow.validate import Verdict
+from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
+
+DBT_DIR = PROJECT_ROOT / "dbt"
+MEMORY_LIMIT = "2500MB"
+
+
+def build_database(workspace: Workspace) -> Path:
+    """Where the build database lies; its name gives dbt and the release the same catalogue name."""
+    return workspace.warehouse / "build" / "procurement.duckdb"
+
+
+def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
+    """A writing connection to the build database, with bounded memory."""
+    spill = workspace.warehouse / "tmp"
+    spill.mkdir(parents=True, exist_ok=True)
+    return duckdb.connect(
+        str(build_database(workspace)),
+        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill), "threads": "2"},
+    )
+
+
+def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckDBPyConnection:
+    """An empty build database with the run's settings in schema `run`; leftovers of a run that died are removed."""
+    path = build_database(workspace)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob("procurement.duckdb*"):
+        leftover.unlink()
+    connection = connect(workspace)
+    for schema in ("run", "work"):
+        connection.execute(f"create schema {schema}")
+    _table(
+        connection,
+        "settings",
+        pl.DataFrame(
+            {
+                "as_of": [as_of],
+                "organisation": [settings.organisation],
+                "all_members": [settings.members == "all"],
+                "exclude_works": [settings.scope.exclude_works],
+                "planning_window_months": [settings.planning_window_months],
+                "maturity_cutoff": [settings.maturity_cutoff],
+            }
+        ),
+    )
+    members = () if settings.members == "all" else settings.members
+    _table(
+        connection,
+        "members",
+        pl.DataFrame(
+            [{"member_code": m.code, "member_name": m.name} for m in members],
+            schema={"member_code": pl.String, "member_name": pl.String},
+        ),
+    )
+    region = [("county", code) for code in settings.region.counties]
+    region += [("municipality", code) for code in settings.region.municipalities]
+    _table(connection, "region", pl.DataFrame(region, schema={"kind": pl.String, "code": pl.String}, orient="row"))
+    _table(
+        connection,
+        "excluded_procedures",
+        pl.DataFrame({"procedure": list(settings.scope.exclude_procedures)}, schema={"procedure": pl.String}),
+    )
+    return connection
+
+
+def write_arrivals(
+    connection: duckdb.DuckDBPyConnection,
+    reconciled: Reconciled,
+    deliveries: Sequence[Delivery],
+) -> None:
+    """What arrived and how it fared, for the marts about trust and for `no_data`."""
+    _table(
+        connection,
+        "deliveries",
+        pl.DataFrame(
+            [{"source": name, "is_delivered": outcome.is_delivered} for name, outcome in reconciled.sources.items()],
+            schema={"source": pl.String, "is_delivered": pl.Boolean},
+        ).sort("source"),
+    )
+    schema: dict[str, Any] = {
+        name: pl.String if name in ("source", "file") else pl.Int64 for name in FileCount.__dataclass_fields__
+    }
+    _table(connection, "quality_summary", pl.DataFrame([asdict(count) for count in reconciled.files], schema=schema))
+    _table(connection, "quality_issues", reconciled.issues.cast(ISSUES_SCHEMA))  # type: ignore[arg-type]
+    _table(
+        connection,
+        "source_files",
+        pl.DataFrame(
+            [
+                {
+                    "source": d.source,
+                    "file": d.file,
+                    "sha256": d.sha256,
+                    "size_bytes": d.size,
+                    "modified_at": d.modified_at.replace(tzinfo=None),
+                }
+                for d in deliveries
+            ],
+            schema={
+                "source": pl.String,
+                "file": pl.String,
+                "sha256": pl.String,
+                "size_bytes": pl.Int64,
+                "modified_at": pl.Datetime("us"),
+            },
+        ),
+    )
+
+
+def write_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None:
+    """Every expectation's result, as the mart `validation_results`."""
+    names = ["suite", "name", "kind", "success", "expected", "observed", "threshold", "severity", "blocking", "examples", "why"]
+    schema: dict[str, Any] = {name: pl.Boolean if name in ("success", "blocking") else pl.String for name in names}
+    rows = [{name: asdict(verdict)[name] for name in names} for verdict in verdicts]
+    _table(connection, "validation_results", pl.DataFrame(rows, schema=schema), schema="main")
+
+
+def write_dictionary(connection: duckdb.DuckDBPyConnection, manifest: Path) -> None:
+    """The mart `mart_columns`: every published column with its type, unit and description, as declared in dbt."""
+    described = _declared_columns(json.loads(manifest.read_text(encoding="utf-8")))
+    rows = [
+        {"table": table, "column": column, "type": kind, **described.get((table, column), {"unit": None, "description": None})}
+        for table, column, kind in connection.execute(
+            "select table_name, column_name, data_type from information_schema.columns "
+            "where table_schema = 'main' and table_catalog = current_database() order by table_name, ordinal_position"
+        ).fetchall()
+    ]
+    schema = {name: pl.String for name in ("table", "column", "type", "unit", "description")}
+    _table(connection, "mart_columns", pl.DataFrame(rows, schema=schema), schema="main")
+
+
+def _declared_columns(manifest: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, str | None]]:
+    described: dict[tuple[str, str], dict[str, str | None]] = {}
+    for node in manifest["nodes"].values():
+        if node["resource_type"] == "model" and node["schema"] == "main":
+            for column in node["columns"].values():
+                meta = column.get("config", {}).get("meta", {}) or column.get("meta", {})
+                described[node["name"], column["name"]] = {
+                    "unit": meta.get("unit"),
+                    "description": " ".join(column["description"].split()) or None,
+                }
+    written_here = yaml.safe_load((DBT_DIR / "written_after_dbt.yml").read_text("utf-8"))
+    for table in written_here["tables"]:
+        for column, description in table["columns"].items():
+            described[table["name"], column] = {"unit": None, "description": description}
+    return described
+
+
+def _table(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, schema: str = "run") -> None:
+    connection.register("incoming", frame.to_arrow())
+    connection.execute(f"create or replace table {schema}.{name} as select * from incoming")
+    connection.unregister("incoming")

@@ -1,0 +1,418 @@
+"""One delivery becomes a remembered pair of Parquet files: rows that can be read, and rows that cannot.
+
+What is remembered depends on the file's content, the effective contract and the pseudonym key only, so an unchanged
+delivery is not read twice. What does not belong here: anything that needs other deliveries (reconcile).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
+
+from dagster_project.contracts import Source, fold
+from dagster_project.flow.ingest import Delivery, Table, UnreadableDelivery, form_of, read_tables
+from dagster_project.flow.readers import ROW
+from dagster_project.flow.standardise import (
+    BAD,
+    DTYPES,
+    FINDINGS,
+    NUMBERS,
+    Choices,
+    alternatives,
+    line_number_column,
+    positions,
+    standardise,
+)
+from dagster_project.flow.values.identity import key_id, mask, pseudonym_key
+from dagster_project.flow.values.numbers import Sign, evidence, may_be_two_way
+from dagster_project.flow.values.words import enum_words, only_crosses
+from dagster_project.messages import message
+from dagster_project.settings import Settings, SettingsError, Workspace
+
+PARSER_VERSION = "1"
+SHEET = "_sheet"
+MAX_UNKNOWN_COLUMNS = 200
+
+Progress = Callable[[int, int], None]
+"""Called with (rows done, rows in the file) while a file is standardised."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """Why a file was refused, in words: key `file.<rule>`."""
+
+    rule: str
+    sv: str
+    en: str
+
+
+@dataclass(frozen=True)
+class ParsedFile:
+    """One delivery, read: where its rows lie and what became of them. read = accepted + quarantined + skipped.
+
+    `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`) and `issues.parquet`.
+    `numbered`: line numbers were given by us. A `rejected` file's rows are all quarantined.
+    """
+
+    delivery: Delivery
+    directory: Path
+    rejected: Message | None
+    rows_read: int
+    rows_accepted: int
+    rows_quarantined: int
+    rows_skipped: int
+    unknown_columns: tuple[str, ...]
+    ignored_sheets: tuple[str, ...]
+    numbered: bool
+
+
+@dataclass
+class _Counts:
+    rows_read: int = 0
+    rows_accepted: int = 0
+    rows_quarantined: int = 0
+    rows_skipped: int = 0
+
+
+def parse_delivery(
+    delivery: Delivery,
+    source: Source,
+    settings: Settings,
+    workspace: Workspace,
+    progress: Progress | None = None,
+) -> ParsedFile:
+    """Read one delivery by its contract, or recall what was read before.
+
+    Never raises for what a file holds: a file that cannot be used is `rejected`. Raises SettingsError where
+    organisation.yml names columns or codes that the source does not have.
+    """
+    key = pseudonym_key(workspace)
+    choices = first_choices(source, settings, key)
+    directory = workspace.warehouse / "parsed" / source.name / _cache_key(delivery, source, choices)
+    if not (directory / "meta.json").exists():
+        with _scratch(workspace) as scratch:
+            result = scratch / "result"
+            result.mkdir()
+            _parse(delivery, source, choices, scratch, result, progress)
+            _settle(result, directory)
+    return _recalled(delivery, directory)
+
+
+def clear_scratch(workspace: Workspace) -> None:
+    """Remove what a killed run left behind; only while no other run works in the data folder."""
+    shutil.rmtree(workspace.warehouse / "scratch", ignore_errors=True)
+
+
+def forget_parsed(workspace: Workspace, kept: Sequence[ParsedFile]) -> None:
+    """Remove remembered files that no present delivery uses."""
+    used = {file.directory for file in kept}
+    for directory in (workspace.warehouse / "parsed").glob("*/*"):
+        if directory not in used:
+            shutil.rmtree(directory)
+
+
+# -- what is chosen ------------------------------------------------------------------------------------------------
+
+
+def first_choices(source: Source, settings: Settings, key: bytes) -> Choices:
+    """The contract with the organisation's headings, words and dates. Raises SettingsError for unknown columns."""
+    names = {column.name for column in source.columns}
+    headings = dict(source.headers())
+    for heading, name in settings.headers.get(source.name, {}).items():
+        if name not in names:
+            raise SettingsError(
+                f"headers.{source.name}.{heading}: {name}: kolumnen finns inte / no such column; "
+                f"välj bland / choose among: {', '.join(sorted(names))}"
+            )
+        headings[fold(heading)] = name
+    words: dict[str, dict[str, str]] = {}
+    for name, meanings in settings.values.get(source.name, {}).items():
+        if name not in names:
+            raise SettingsError(
+                f"values.{source.name}.{name}: kolumnen finns inte / no such column; "
+                f"välj bland / choose among: {', '.join(sorted(names))}"
+            )
+        column = source.column(name)
+        known = enum_words(column)
+        for word, meaning in meanings.items():
+            if column.type == "enum" and fold(meaning) not in known:
+                raise SettingsError(
+                    f"values.{source.name}.{name}.{word}: {meaning}: okänd kod / unknown code; "
+                    f"välj bland / choose among: {', '.join(column.values)}"
+                )
+            words.setdefault(name, {})[fold(word)] = known[fold(meaning)] if column.type == "enum" else meaning
+    return Choices(key=key, headings=headings, words=words, date_pattern=settings.dates.get(source.name))
+
+
+def _cache_key(delivery: Delivery, source: Source, choices: Choices) -> str:
+    effective = {
+        "content": delivery.sha256,
+        "form": form_of(delivery.path),
+        "contract": source.model_dump(mode="json"),
+        "headings": choices.headings,
+        "words": choices.words,
+        "dates": choices.date_pattern,
+        "parser": PARSER_VERSION,
+        "key": key_id(choices.key),
+    }
+    return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()
+
+
+def _file_choices(tables: Sequence[Table], source: Source, choices: Choices) -> Choices:
+    """What can only be decided with the whole file in view: decimal signs, and crosses for yes."""
+    places = [{n: p[0] for n, p in positions(table.header, choices.headings).items()} for table in tables]
+    numbers = [column.name for column in source.columns if column.type in NUMBERS]
+    flags = [column.name for column in source.columns if column.type == "boolean"]
+    open_questions = [
+        _ask(table, {name: may_be_two_way(f"c{place[name]}") for name in numbers if name in place})
+        for table, place in zip(tables, places, strict=True)
+    ]
+    signs: dict[str, Sign | None] = {}
+    if any(answer for answers in open_questions for answer in answers.values()):
+        signs = _signs(tables, places, numbers)
+    crosses = [
+        _ask(table, {name: only_crosses(f"c{place[name]}") for name in flags if name in place})
+        for table, place in zip(tables, places, strict=True)
+    ]
+    empty_means_no = frozenset(
+        name
+        for name in flags
+        if any(answers.get(name) for answers in crosses) and all(answers.get(name, True) for answers in crosses)
+    )
+    return dataclasses.replace(choices, signs=signs, empty_means_no=empty_means_no)
+
+
+def _ask(table: Table, questions: Mapping[str, pl.Expr]) -> dict[str, bool]:
+    if not questions or not table.rows:
+        return {}
+    answers = table.scan().select(**questions).collect(engine="streaming").row(0, named=True)
+    return {name: bool(answer) for name, answer in answers.items()}
+
+
+def _signs(
+    tables: Sequence[Table], places: Sequence[Mapping[str, int]], numbers: Sequence[str]
+) -> dict[str, Sign | None]:
+    """A column's decimal sign from its values that can be read one way only; without any, that of the others."""
+    seen: dict[str, set[Sign]] = {name: set() for name in numbers}
+    for table, place in zip(tables, places, strict=True):
+        questions = {}
+        for name in numbers:
+            if name in place:
+                comma, point = evidence(f"c{place[name]}", table.typed)
+                questions |= {f"{name},": comma, f"{name}.": point}
+        for question, answer in _ask(table, questions).items():
+            if answer:
+                seen[question[:-1]].add("," if question.endswith(",") else ".")
+    everywhere = set().union(*seen.values())
+    return {name: _only(found or everywhere) for name, found in seen.items()}
+
+
+def _only(signs: set[Sign]) -> Sign | None:
+    return next(iter(signs)) if len(signs) == 1 else None
+
+
+# -- reading -------------------------------------------------------------------------------------------------------
+
+
+def _parse(
+    delivery: Delivery, source: Source, choices: Choices, scratch: Path, result: Path, progress: Progress | None
+) -> None:
+    tables: list[Table] = []
+    counts = _Counts()
+    try:
+        tables = read_tables(delivery, lambda cells: len(positions(cells, choices.headings)), scratch)
+        _check_headings(tables, source, choices)
+    except UnreadableDelivery as refused:
+        counts.rows_read = counts.rows_quarantined = sum(table.rows for table in tables)
+        with _Writers(result, source):
+            pass
+        _write_meta(result, counts, tables, choices, numbered=False, refused=refused)
+        return
+    decided = _file_choices(tables, source, choices)
+    line_number = line_number_column(source)
+    numbered = False
+    total = sum(table.rows for table in tables)
+    counter = _LineCounter(source.numbered_within)
+    with _Writers(result, source) as writers:
+        for table in tables:
+            counts_lines = line_number is not None and line_number not in positions(table.header, choices.headings)
+            numbered = numbered or counts_lines
+            for batch in table.batches:
+                done = standardise(batch, table.header, source, decided)
+                frame = done.frame
+                if counts_lines and line_number is not None:
+                    frame = frame.with_columns(counter.number(frame).alias(line_number))
+                writers.write(frame, done.findings, table.sheet)
+                quarantined = int(frame[BAD].sum())
+                counts.rows_read += batch.height
+                counts.rows_quarantined += quarantined
+                counts.rows_accepted += frame.height - quarantined
+                counts.rows_skipped += done.skipped
+                if progress is not None:
+                    progress(counts.rows_read, total)
+    _write_meta(result, counts, tables, choices, numbered, refused=None)
+
+
+def _check_headings(tables: Sequence[Table], source: Source, choices: Choices) -> None:
+    """Refuse a table where a required column is missing or a column stands twice."""
+    for table in tables:
+        found = positions(table.header, choices.headings)
+        where = {"sheet": table.sheet or ""}
+        for name, places in found.items():
+            if len(places) > 1:
+                repeated = ", ".join(mask(table.header[place]) for place in places)
+                raise UnreadableDelivery("duplicate_column", column=name, headings=repeated, **where)
+        missing = [name for name in source.required_columns if name not in found]
+        missing += [
+            f"{one}/{other}" for one, other in alternatives(source) if one not in found and other not in found
+        ]
+        if missing:
+            headings = ", ".join(mask(cell) for cell in table.header if cell)
+            raise UnreadableDelivery("missing_column", columns=missing, headings=headings, **where)
+
+
+class _LineCounter:
+    """Running numbers within groups, over a file that is read in batches."""
+
+    def __init__(self, within: Sequence[str]) -> None:
+        self._within = within
+        self._seen: list[pl.DataFrame] = []  # hash of a group, lines so far; a group's last entry holds
+
+    def number(self, frame: pl.DataFrame) -> pl.Series:
+        """The next numbers for the rows of one batch, in order (Int64)."""
+        if frame.is_empty():
+            return pl.Series([], dtype=pl.Int64)
+        group = pl.struct(pl.col(*self._within)).hash(seed=0).alias("group")
+        lines = frame.select(group).with_columns(line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("group"))
+        here = lines.group_by("group").agg(pl.col("line").max())
+        if self._seen:
+            earlier = (
+                pl.concat([seen.join(here, on="group", how="semi") for seen in self._seen])
+                .group_by("group")
+                .agg(before=pl.col("line").max())
+            )
+            if earlier.height:
+                before = pl.col("before").fill_null(0)
+                joined = lines.join(earlier, on="group", how="left", maintain_order="left")
+                lines = joined.select("group", line=pl.col("line") + before)
+                here = lines.group_by("group").agg(pl.col("line").max())
+        self._seen.append(here)
+        return lines["line"]
+
+
+class _Writers:
+    """The three Parquet files of a result, written batch by batch."""
+
+    def __init__(self, directory: Path, source: Source) -> None:
+        rows = {column.name: DTYPES[column.type] for column in source.columns} | {SHEET: pl.String, ROW: pl.Int64}
+        findings = {"severity": pl.String, SHEET: pl.String} | dict(FINDINGS)
+        self._schemas = {
+            name: pl.DataFrame(schema=schema)
+            for name, schema in (("rows", rows), ("bad", rows), ("issues", findings))
+        }
+        self._writers = {
+            name: pa.parquet.ParquetWriter(
+                directory / f"{name}.parquet", empty.to_arrow().schema, compression="zstd", compression_level=1
+            )
+            for name, empty in self._schemas.items()
+        }
+
+    def __enter__(self) -> _Writers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for writer in self._writers.values():
+            writer.close()
+
+    def write(self, frame: pl.DataFrame, findings: pl.DataFrame, sheet: str | None) -> None:
+        placed = frame.with_columns(pl.lit(sheet, dtype=pl.String).alias(SHEET))
+        self._write("rows", placed.filter(~pl.col(BAD)))
+        self._write("bad", placed.filter(BAD))
+        self._write("issues", findings.with_columns(pl.lit(sheet, dtype=pl.String).alias(SHEET)))
+
+    def _write(self, name: str, frame: pl.DataFrame) -> None:
+        if frame.height:
+            self._writers[name].write_table(frame.select(self._schemas[name].columns).to_arrow())
+
+
+# -- remembering ---------------------------------------------------------------------------------------------------
+
+
+def _write_meta(
+    directory: Path,
+    counts: _Counts,
+    tables: Sequence[Table],
+    choices: Choices,
+    numbered: bool,
+    refused: UnreadableDelivery | None,
+) -> None:
+    unknown = dict.fromkeys(
+        mask(cell) for table in tables for cell in table.header if cell and fold(cell) not in choices.headings
+    )
+    ignored = dict.fromkeys(sheet for table in tables for sheet in table.ignored_sheets)
+    meta = {
+        **dataclasses.asdict(counts),
+        "unknown_columns": list(unknown)[:MAX_UNKNOWN_COLUMNS],
+        "ignored_sheets": list(ignored),
+        "numbered": numbered,
+        "refused": None if refused is None else {"rule": refused.rule, "arguments": refused.arguments},
+    }
+    (directory / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:
+    meta = json.loads((directory / "meta.json").read_text(encoding="utf-8"))
+    refused = meta.pop("refused")
+    return ParsedFile(
+        delivery=delivery,
+        directory=directory,
+        rejected=None if refused is None else _refusal(delivery, refused["rule"], refused["arguments"]),
+        rows_read=meta["rows_read"],
+        rows_accepted=meta["rows_accepted"],
+        rows_quarantined=meta["rows_quarantined"],
+        rows_skipped=meta["rows_skipped"],
+        unknown_columns=tuple(meta["unknown_columns"]),
+        ignored_sheets=tuple(meta["ignored_sheets"]),
+        numbered=meta["numbered"],
+    )
+
+
+def _refusal(delivery: Delivery, rule: str, arguments: Mapping[str, object]) -> Message:
+    """The words are made when recalled: the same content may come under another name."""
+    filled = {name: ", ".join(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    sheet = filled.get("sheet")
+    filled |= {"sheet_sv": f" (bladet {sheet})" if sheet else "", "sheet_en": f" (sheet {sheet})" if sheet else ""}
+    sv, en = (message(f"file.{rule}", language, file=delivery.file, **filled) for language in ("sv", "en"))
+    return Message(rule, sv, en)
+
+
+@contextmanager
+def _scratch(workspace: Workspace) -> Iterator[Path]:
+    folder = workspace.warehouse / "scratch" / f"{os.getpid()}-{secrets.token_hex(6)}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _settle(result: Path, directory: Path) -> None:
+    """Put a whole result in its place in one step; one that another run put there meanwhile stands."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        result.rename(directory)
+    except OSError:
+        if not (directory / "meta.json").exists():
+            raise

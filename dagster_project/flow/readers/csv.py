@@ -1,0 +1,326 @@
+"""Reads delimited text: encodings, delimiters, quotes, blank and ragged lines, gzip.
+
+A file without broken quotes or cells of several lines goes through polars; any other goes record by record through
+the standard library, so that row numbers stay right. Both give the same rows. What does not belong here: types.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import itertools
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import charset_normalizer
+import polars as pl
+import pyarrow.parquet
+
+from dagster_project.flow.readers import (
+    EXTRA,
+    EXTRA_SEPARATOR,
+    HEADER_WITHIN,
+    ROW,
+    Score,
+    Table,
+    UnreadableDelivery,
+    columns_of,
+    find_header,
+    tidy,
+    trimmed_header,
+)
+
+DELIMITERS = (";", ",", "\t", "|")
+CHUNK_BYTES = 1 << 22
+HEAD_CHARACTERS = 1 << 18
+GUESS_BYTES = 1 << 18
+SLOW_CHUNK_RECORDS = 100_000
+SPARE_COLUMNS = 8  # room for cells beyond the headings on the fast way; a row with more takes the exact way
+MAX_RATIO = 1000
+RATIO_FROM_BYTES = 1 << 28
+END_MARK = "\x00end of file\x00"
+# å ä ö Å Ä Ö é in UTF-8: where they stand in a file that is not UTF-8 throughout, two encodings were mixed.
+UTF8_SWEDISH = tuple(letter.encode() for letter in "åäöÅÄÖé")
+
+csv.field_size_limit(1 << 24)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A UTF-8 file and what its bytes say: line ends, quotes."""
+
+    path: Path
+    newlines: int
+    has_quotes: bool
+    ends_with_newline: bool
+
+
+@dataclass(frozen=True)
+class _Layout:
+    delimiter: str
+    header: list[str]
+    header_record: int  # the heading's record number, from 1
+    header_lines: int  # physical lines up to and with the heading
+
+
+def read_csv(
+    path: Path, score: Score, scratch: Path, keep: tempfile.TemporaryDirectory[str] | None = None
+) -> list[Table]:
+    """The file as one table. Raises UnreadableDelivery for broken gzip, mixed encodings, no heading, open quotes."""
+    text = _as_utf8(_unpacked(path, scratch), scratch)
+    layout = _layout(text.path, score)
+    spool = scratch / "csv.parquet"
+    if not _read_fast(text, layout, spool):
+        _read_exactly(text.path, layout, spool)
+    rows = pl.scan_parquet(spool).select(pl.len()).collect().item()
+    return [Table(None, layout.header, spool, rows, typed=False, keep=keep)]
+
+
+# -- bytes to UTF-8 ------------------------------------------------------------------------------------------------
+
+
+def _unpacked(path: Path, scratch: Path) -> Path:
+    with path.open("rb") as stream:
+        if stream.read(2) != b"\x1f\x8b":
+            return path
+    plain = scratch / "unpacked.txt"
+    packed = path.stat().st_size
+    written = 0
+    try:
+        with gzip.open(path, "rb") as stream, plain.open("wb") as out:
+            while chunk := stream.read(CHUNK_BYTES):
+                written += len(chunk)
+                if written > RATIO_FROM_BYTES and written > MAX_RATIO * packed:
+                    raise UnreadableDelivery("too_large_unpacked")
+                out.write(chunk)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise UnreadableDelivery("broken_gzip") from error
+    return plain
+
+
+def _as_utf8(path: Path, scratch: Path) -> _Text:
+    """The file itself when it already is UTF-8 with `\\n` or `\\r\\n`, else a copy that is."""
+    encoding = _encoding(path)
+    if encoding == "utf-8":
+        counted = _count(path)
+        if counted is not None:
+            return counted
+    copy = scratch / "utf8.txt"
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    bare_returns = _has_bare_returns(path, encoding)
+    with path.open("rb") as stream, copy.open("w", encoding="utf-8", newline="") as out:
+        for chunk in itertools.chain(iter(lambda: stream.read(CHUNK_BYTES), b""), [None]):
+            try:
+                piece = decoder.decode(chunk or b"", final=chunk is None)
+            except UnicodeDecodeError as error:
+                raise UnreadableDelivery("unknown_encoding") from error
+            out.write((piece.replace("\r", "\n") if bare_returns else piece).removeprefix("\ufeff"))
+    counted = _count(copy)
+    assert counted is not None
+    return counted
+
+
+def _encoding(path: Path) -> str:
+    """By the mark at the start; else UTF-8 if all of it is; else UTF-16 by its zero bytes; else Windows-1252."""
+    with path.open("rb") as stream:
+        start = stream.read(4096)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if start.count(0) > len(start) // 4:
+        return "utf-16-le" if start[1::2].count(0) >= start[0::2].count(0) else "utf-16-be"
+    if start.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig" if not _is(path, "utf-8") else "utf-8"
+    if _is(path, "utf-8"):
+        return "utf-8"
+    if any(sequence in chunk for chunk in _chunks(path) for sequence in UTF8_SWEDISH):
+        raise UnreadableDelivery("mixed_encoding")
+    if _is(path, "cp1252"):
+        return "cp1252"
+    with path.open("rb") as stream:
+        guess = charset_normalizer.from_bytes(stream.read(GUESS_BYTES)).best()
+    if guess is None:
+        raise UnreadableDelivery("unknown_encoding")
+    return guess.encoding
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _is(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
+    try:
+        for chunk in _chunks(path):
+            decoder.decode(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _has_bare_returns(path: Path, encoding: str) -> bool:
+    """Whether lines end with `\\r` alone (old Macintosh): there is a return and not one newline."""
+    width = 2 if encoding.startswith("utf-16") else 1
+    if width == 2:
+        text = path.read_bytes()[: HEAD_CHARACTERS * 2].decode(encoding, errors="ignore")
+        return "\r" in text and "\n" not in text
+    seen = False
+    for chunk in _chunks(path):
+        if b"\n" in chunk:
+            return False
+        seen = seen or b"\r" in chunk
+    return seen
+
+
+def _count(path: Path) -> _Text | None:
+    """Newlines and quotes of a UTF-8 file; None where lines end with a bare return."""
+    newlines, quotes, returns, last = 0, False, False, b""
+    for chunk in _chunks(path):
+        newlines += chunk.count(b"\n")
+        quotes = quotes or b'"' in chunk
+        returns = returns or b"\r" in chunk
+        last = chunk[-1:]
+    if returns and not newlines:
+        return None
+    return _Text(path, newlines, quotes, last in (b"\n", b""))
+
+
+# -- delimiter and heading -----------------------------------------------------------------------------------------
+
+
+def _layout(path: Path, score: Score) -> _Layout:
+    with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
+        head = stream.read(HEAD_CHARACTERS)
+        whole = not stream.read(1)
+    best: tuple[tuple[int, int], _Layout] | None = None
+    for delimiter in DELIMITERS:
+        reader = csv.reader(map(_line, _lines(head)), delimiter=delimiter)
+        records, ends = [], []
+        for record in itertools.islice(reader, HEADER_WITHIN + 1):
+            records.append(record)
+            ends.append(reader.line_num)
+        if not whole and len(records) <= HEADER_WITHIN and len(records) > 1:
+            records.pop()  # cut off by the end of the head
+        found = find_header(records, score)
+        if found is None:
+            continue
+        index, points = found
+        header = trimmed_header(records[index])
+        alike = sum(1 for record in records[index:] if len(record) == len(records[index]))
+        rank = (points, alike)
+        if best is None or rank > best[0]:
+            best = (rank, _Layout(delimiter, header, index + 1, ends[index]))
+    if best is None:
+        first = next((line.strip() for line in head.splitlines() if line.strip()), "")
+        raise UnreadableDelivery("no_header", headings=first[:120])
+    return best[1]
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Lines by `\\n` only: other line separators of Unicode may stand in a text cell."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+# -- rows ----------------------------------------------------------------------------------------------------------
+
+
+def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
+    """Read with polars; False where the file needs the exact way. Memory is bounded by polars' streaming."""
+    width = len(layout.header)
+    names = columns_of(width)
+    spare = [f"x{position}" for position in range(SPARE_COLUMNS)]
+    lines = text.newlines + (0 if text.ends_with_newline else 1) - layout.header_lines
+    if lines <= 0:
+        _write_empty(width, spool)
+        return True
+    frame = pl.scan_csv(
+        text.path,
+        separator=layout.delimiter,
+        has_header=False,
+        skip_lines=layout.header_lines,
+        quote_char='"' if text.has_quotes else None,
+        schema=dict.fromkeys([*names, *spare], pl.String),
+        missing_columns="insert",
+        row_index_name=ROW,
+        row_index_offset=layout.header_record + 1,
+        infer_schema=False,
+    )
+    raw = spool.with_name("csv-raw.parquet")
+    try:
+        frame.sink_parquet(raw, compression="lz4")
+    except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
+        return False
+    scanned = pl.scan_parquet(raw)
+    if scanned.select(pl.len()).collect().item() != lines:
+        return False
+    if text.has_quotes:
+        quoted = pl.any_horizontal(pl.col(*names, *spare).str.contains('"', literal=True).any())
+        if scanned.select(quoted).collect(engine="streaming").item():
+            return False
+    tidy(scanned, width, spare).sink_parquet(spool, compression="lz4")
+    raw.unlink()
+    return True
+
+
+def _read_exactly(path: Path, layout: _Layout, spool: Path) -> None:
+    """Read record by record; refuses a quote that is never closed, naming its row."""
+    width = len(layout.header)
+    schema = {**dict.fromkeys(columns_of(width), pl.String), ROW: pl.Int64, EXTRA: pl.String}
+    writer: pyarrow.parquet.ParquetWriter | None = None
+    try:
+        with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
+            for rows in _chunked(_records(stream, layout, width)):
+                frame = pl.DataFrame(rows, schema=schema, orient="row").lazy()
+                table = tidy(frame.rename({EXTRA: "x0"}), width, ["x0"]).collect().to_arrow()
+                writer = writer or pyarrow.parquet.ParquetWriter(spool, table.schema, compression="lz4")
+                writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is None:
+        _write_empty(width, spool)
+
+
+def _write_empty(width: int, spool: Path) -> None:
+    schema = {**dict.fromkeys(columns_of(width), pl.String), ROW: pl.Int64, EXTRA: pl.String}
+    pl.DataFrame(schema=schema).write_parquet(spool)
+
+
+def _records(stream: TextIO, layout: _Layout, width: int) -> Iterator[list[object]]:
+    lines = itertools.chain(itertools.islice(map(_line, stream), layout.header_lines, None), [END_MARK])
+    reader = csv.reader(lines, delimiter=layout.delimiter, strict=True)
+    number = layout.header_record
+    last: list[str] = []
+    try:
+        for last in reader:
+            number += 1
+            if last == [END_MARK]:
+                continue
+            extra = EXTRA_SEPARATOR.join(cell for cell in last[width:] if cell.strip())
+            cells: list[object] = [*last[:width], *[None] * (width - len(last))]
+            yield [*cells, number, extra]
+    except csv.Error as error:
+        # A quote closed before the cell ended: read on, and rows would vanish into one cell.
+        raise UnreadableDelivery("broken_quotes", row=number + 1) from error
+    if last != [END_MARK]:
+        raise UnreadableDelivery("broken_quotes", row=number)
+
+
+def _line(line: str) -> str:
+    return line.rstrip("\r\n").replace("\r", " ").replace("\x00", "") + "\n"
+
+
+def _chunked(records: Iterator[list[object]]) -> Iterator[list[list[object]]]:
+    while chunk := list(itertools.islice(records, SLOW_CHUNK_RECORDS)):
+        yield chunk

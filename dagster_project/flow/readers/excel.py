@@ -1,0 +1,342 @@
+"""Reads Excel workbooks (.xlsx) as text: typed cells are written out canonically, text cells stay as they are.
+
+Guards against hostile files before anything is unpacked: sizes, ratios, document types. What does not belong here:
+contracts, types, words.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+from xml.parsers import expat
+
+import polars as pl
+import pyarrow.parquet
+import python_calamine
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import ParseError, iterparse
+
+from dagster_project.flow.readers import (
+    EXTRA,
+    HEADER_WITHIN,
+    ROW,
+    Score,
+    Table,
+    UnreadableDelivery,
+    columns_of,
+    find_header,
+    tidy,
+    trimmed_header,
+)
+from dagster_project.flow.values.numbers import canonical_float
+
+MAX_BYTES = 2 << 30
+MAX_RATIO = 200
+RATIO_FROM_BYTES = 64 << 20
+CHUNK_ROWS = 50_000
+SCAN_BYTES = 1 << 20
+OLE_MAGIC = b"\xd0\xcf\x11\xe0"
+SPARE_COLUMNS = 8
+FIRST_OWN_FORMAT = 164
+PADDING = re.compile(r"0[0\-\s]*0")
+EXCEL_FRACTION = re.compile(r"\.0+$")
+
+Overrides = Mapping[tuple[int, int], str]  # (row, column), both from 0 → text
+
+
+def read_excel(
+    path: Path, score: Score, scratch: Path, keep: tempfile.TemporaryDirectory[str] | None = None
+) -> list[Table]:
+    """Every data sheet as a table.
+
+    Raises UnreadableDelivery: encrypted, old or broken workbook, one that unpacks out of proportion or declares a
+    document type, or no sheet with known headings.
+    """
+    parts = _inspected(path)
+    try:
+        workbook = python_calamine.load_workbook(str(path))
+    except python_calamine.PasswordError as error:
+        raise UnreadableDelivery("encrypted_excel") from error
+    except (python_calamine.CalamineError, OSError) as error:
+        raise UnreadableDelivery("broken_excel") from error
+    tables: list[Table] = []
+    ignored: list[str] = []
+    with zipfile.ZipFile(path) as archive:
+        padded = _padded_formats(archive, parts)
+        for position, name in enumerate(workbook.sheet_names):
+            overrides = _overrides(archive, parts.get(name), padded)
+            try:
+                sheet = workbook.get_sheet_by_name(name)
+            except python_calamine.WorksheetNotFound:
+                ignored.append(name)  # a chart sheet has no cells
+                continue
+            except python_calamine.CalamineError as error:
+                raise UnreadableDelivery("broken_excel") from error
+            table = _table(name, sheet, overrides, score, scratch / f"sheet-{position}.parquet", keep)
+            if table is None:
+                ignored.append(name)
+            else:
+                tables.append(table)
+    if not tables:
+        raise UnreadableDelivery("no_header", headings=", ".join(workbook.sheet_names)[:120])
+    return [
+        Table(t.sheet, t.header, t.path, t.rows, t.typed, ignored_sheets=tuple(ignored), keep=keep) for t in tables
+    ]
+
+
+# -- guards --------------------------------------------------------------------------------------------------------
+
+
+def _inspected(path: Path) -> dict[str, str]:
+    """Look at the parts before they are read; gives sheet name → part."""
+    with path.open("rb") as stream:
+        if stream.read(4) == OLE_MAGIC:
+            raise UnreadableDelivery("encrypted_excel")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            packed = sum(entry.compress_size for entry in entries)
+            unpacked = sum(entry.file_size for entry in entries)
+            if unpacked > MAX_BYTES or (unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)):
+                raise UnreadableDelivery("too_large_unpacked")
+            for entry in entries:
+                if entry.filename.endswith((".xml", ".rels")):
+                    with archive.open(entry) as part:
+                        _refuse_document_type(part)
+            return _sheet_parts(archive)
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ParseError, DefusedXmlException) as error:
+        raise UnreadableDelivery("broken_excel") from error
+    except (NotImplementedError, RuntimeError) as error:  # zipfile: an encrypted entry or an unknown compression
+        raise UnreadableDelivery("encrypted_excel") from error
+
+
+class _RootReached(Exception):
+    """The first element: a document type can only stand before it."""
+
+
+def _refuse_document_type(part: IO[bytes]) -> None:
+    parser = expat.ParserCreate()
+
+    def doctype(*_: object) -> None:
+        raise UnreadableDelivery("document_type")
+
+    def element(*_: object) -> None:
+        raise _RootReached
+
+    parser.StartDoctypeDeclHandler = doctype
+    parser.StartElementHandler = element
+    try:
+        while chunk := part.read(1 << 14):
+            parser.Parse(chunk, False)
+    except _RootReached:
+        return
+    except expat.ExpatError as error:
+        raise UnreadableDelivery("broken_excel") from error
+
+
+def _local(tag: str) -> str:
+    return tag.rpartition("}")[2]
+
+
+def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
+    targets: dict[str, str] = {}
+    with archive.open("xl/_rels/workbook.xml.rels") as part:
+        for _, element in iterparse(part, forbid_dtd=True):
+            if _local(element.tag) == "Relationship":
+                target = element.attrib["Target"]
+                targets[element.attrib["Id"]] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    sheets: dict[str, str] = {}
+    with archive.open("xl/workbook.xml") as part:
+        for _, element in iterparse(part, forbid_dtd=True):
+            if _local(element.tag) == "sheet":
+                relation = next((v for k, v in element.attrib.items() if _local(k) == "id"), "")
+                if relation in targets:
+                    sheets[element.attrib["name"]] = targets[relation]
+    return sheets
+
+
+# -- what typed cells do not tell ----------------------------------------------------------------------------------
+
+
+def _padded_formats(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> dict[int, str]:
+    """Cell style → number format that pads with zeros (such as `0000` or `000000-0000`)."""
+    if "xl/styles.xml" not in archive.namelist():
+        return {}
+    formats: dict[int, str] = {}
+    styles: dict[int, str] = {}
+    with archive.open("xl/styles.xml") as part:
+        inside = False
+        for event, element in iterparse(part, events=("start", "end"), forbid_dtd=True):
+            tag = _local(element.tag)
+            if tag == "cellXfs":
+                inside = event == "start"
+                position = -1
+            elif tag == "numFmt" and event == "end":
+                pattern = _padding(element.attrib.get("formatCode", ""))
+                if pattern:
+                    formats[int(element.attrib["numFmtId"])] = pattern
+            elif tag == "xf" and inside and event == "start":
+                position += 1
+                number = int(element.attrib.get("numFmtId", "0"))
+                if number in formats:
+                    styles[position] = formats[number]
+    return styles
+
+
+def _padding(code: str) -> str | None:
+    """The plain pattern of a zero-padding format: zeros with hyphens or spaces between; None for any other."""
+    pattern = code.split(";")[0].replace("\\", "").replace('"', "").strip().rstrip("@_ ")
+    return pattern if PADDING.fullmatch(pattern) else None
+
+
+def _overrides(archive: zipfile.ZipFile, part: str | None, padded: Mapping[int, str]) -> Overrides:
+    """Cells whose text the typed reading loses: zero-padded numbers, and error values such as `#N/A`."""
+    if part is None or part not in archive.namelist():
+        return {}
+    if not padded and not _has_error_cells(archive, part):
+        return {}
+    found: dict[tuple[int, int], str] = {}
+    row = -1
+    column = -1
+    with archive.open(part) as stream:
+        for event, element in iterparse(stream, events=("start", "end"), forbid_dtd=True):
+            tag = _local(element.tag)
+            if event == "start":
+                if tag == "row":
+                    row = int(element.attrib.get("r", row + 2)) - 1
+                    column = -1
+                elif tag == "c":
+                    reference = element.attrib.get("r")
+                    column = _column_index(reference) if reference else column + 1
+            elif tag == "c":
+                kind = element.attrib.get("t", "n")
+                if kind == "e" or (kind == "n" and int(element.attrib.get("s", "0")) in padded):
+                    value = next((child.text for child in element if _local(child.tag) == "v"), None)
+                    if value is not None:
+                        style = int(element.attrib.get("s", "0"))
+                        found[row, column] = value if kind == "e" else _padded(value, padded[style])
+                element.clear()
+            elif tag == "row":
+                element.clear()
+    return found
+
+
+def _has_error_cells(archive: zipfile.ZipFile, part: str) -> bool:
+    rest = b""
+    with archive.open(part) as stream:
+        while chunk := stream.read(SCAN_BYTES):
+            if b't="e"' in rest + chunk:
+                return True
+            rest = chunk[-8:]
+    return False
+
+
+def _column_index(reference: str) -> int:
+    index = 0
+    for letter in reference:
+        if not letter.isalpha():
+            break
+        index = index * 26 + ord(letter.upper()) - ord("A") + 1
+    return index - 1
+
+
+def _padded(value: str, pattern: str) -> str:
+    """`180` with `0000` is `0180`; what is no whole number is left to read as it is."""
+    digits = EXCEL_FRACTION.sub("", value)
+    if not digits.isdecimal():
+        return value
+    digits = digits.zfill(pattern.count("0"))
+    shown: list[str] = []
+    rest = list(digits)
+    for sign in reversed(pattern):
+        shown.append(rest.pop() if sign == "0" else sign)
+    return "".join(rest) + "".join(reversed(shown))
+
+
+# -- cells to text -------------------------------------------------------------------------------------------------
+
+
+def _table(
+    name: str,
+    sheet: python_calamine.CalamineSheet,
+    overrides: Overrides,
+    score: Score,
+    spool: Path,
+    keep: tempfile.TemporaryDirectory[str] | None,
+) -> Table | None:
+    if sheet.start is None:
+        return None
+    rows = _text_rows(sheet, overrides)
+    head = list(itertools.islice(rows, HEADER_WITHIN))
+    found = find_header([[cell or "" for cell in cells] for cells in head], score)
+    if found is None:
+        return None
+    index = found[0]
+    header = trimmed_header([cell or "" for cell in head[index]])
+    width = len(header)
+    beyond = max(len(head[index]) - width, 0)
+    spare = [f"x{position}" for position in range(beyond)]
+    schema = dict.fromkeys([*columns_of(width), *spare], pl.String)
+    writer: pyarrow.parquet.ParquetWriter | None = None
+    first = index + 2
+    count = 0
+    rest = itertools.chain(head[index + 1 :], rows)
+    try:
+        while True:
+            chunk = list(itertools.islice(rest, CHUNK_ROWS))
+            if not chunk and writer is not None:
+                break
+            frame = pl.DataFrame(chunk, schema=schema, orient="row").with_row_index(ROW, offset=first)
+            table = tidy(frame.lazy(), width, spare).collect()
+            first += len(chunk)
+            count += table.height
+            arrow = table.to_arrow()
+            writer = writer or pyarrow.parquet.ParquetWriter(spool, arrow.schema, compression="lz4")
+            writer.write_table(arrow)
+    finally:
+        if writer is not None:
+            writer.close()
+    return Table(name, header, spool, count, typed=True, keep=keep)
+
+
+def _text_rows(sheet: python_calamine.CalamineSheet, overrides: Overrides) -> Iterator[list[str | None]]:
+    """Rows from Excel's row 1 and column A, every cell as text or None."""
+    assert sheet.start is not None
+    left: list[str | None] = [None] * sheet.start[1]
+    by_row: dict[int, dict[int, str]] = {}
+    for (row, column), text in overrides.items():
+        by_row.setdefault(row, {})[column] = text
+    writers = WRITERS
+    for number, cells in enumerate(sheet.iter_rows()):
+        texts = left + [cell if type(cell) is str else writers[type(cell)](cell) for cell in cells]
+        for column, text in by_row.get(number, {}).items():
+            if column < len(texts):
+                texts[column] = text
+        yield texts
+
+
+def _datetime_text(value: dt.datetime) -> str:
+    midnight = value.hour == value.minute == value.second == 0
+    return value.date().isoformat() if midnight else value.isoformat(sep=" ", timespec="seconds")
+
+
+def _duration_text(value: dt.timedelta) -> str:
+    return canonical_float(value.total_seconds() / 86_400)
+
+
+WRITERS: dict[type, Callable[[Any], str]] = {
+    float: canonical_float,
+    int: str,
+    bool: lambda value: "true" if value else "false",
+    dt.datetime: _datetime_text,
+    dt.date: dt.date.isoformat,
+    dt.time: dt.time.isoformat,
+    dt.timedelta: _duration_text,
+}

@@ -1,0 +1,676 @@
+"""What can only be judged with all deliveries side by side: keys, repeats, corrections, references.
+
+Works in SQL over the parsed files and worked out anew in every run, because one new file can change the fate of rows
+in every other. For each source, parents before children, it decides each row's fate: accepted, quarantined or
+repeated. What does not belong here: reading, types and words (standardise), or whether publication stops (validate).
+
+In the build database it leaves, per source, the relation `delivered.<source>` (what dbt reads), and in the schema
+`arrival` the working relations `<source>_parsed` (every row that could be read), `<source>_out` (rows with another
+fate than accepted) and `<source>_lost` (keys of quarantined rows).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import duckdb
+import polars as pl
+
+from dagster_project.contracts import Reference, Source
+from dagster_project.expectations import Rule
+from dagster_project.flow.parse import ParsedFile
+from dagster_project.messages import message
+
+ISSUES_SCHEMA = {
+    "severity": pl.String,
+    "source": pl.String,
+    "file": pl.String,
+    "sheet": pl.String,
+    "row_number": pl.Int64,
+    "column_name": pl.String,
+    "rule": pl.String,
+    "raw_value": pl.String,
+    "message_sv": pl.String,
+    "message_en": pl.String,
+    "is_open": pl.Boolean,
+}
+
+SQL_TYPES = {
+    "code": "VARCHAR",
+    "text": "VARCHAR",
+    "orgnr": "VARCHAR",
+    "enum": "VARCHAR",
+    "month": "VARCHAR",
+    "date": "DATE",
+    "year": "BIGINT",
+    "integer": "BIGINT",
+    "decimal": "DECIMAL(28,10)",
+    "money": "DECIMAL(18,2)",
+    "boolean": "BOOLEAN",
+}
+
+PROVENANCE = ("file_no", "sheet", "row")
+# Below this many rows a source is kept as a table in the build database; above it, as a view over its Parquet files.
+TABLE_UP_TO_ROWS = 500_000
+
+
+@dataclass(frozen=True)
+class FileCount:
+    """The fate of one file's data rows. `read = accepted + quarantined + repeated + skipped` for every file."""
+
+    source: str
+    file: str
+    rows_read: int
+    rows_accepted: int
+    rows_quarantined: int
+    rows_repeated: int
+    rows_superseded: int
+    rows_skipped: int
+    rows_derived: int
+    warnings: int
+
+
+@dataclass(frozen=True)
+class SourceOutcome:
+    """How one source fared: its own open errors and the rows lost with a quarantined parent, against the tolerance."""
+
+    source: str
+    is_delivered: bool
+    rows_read: int
+    rows_accepted: int
+    own_errors: int
+    lost_with_parent: int
+    parents_to_mend: tuple[str, ...]
+    rejected_files: tuple[str, ...]
+
+
+@dataclass
+class Reconciled:
+    """Every file's counts, every source's outcome, every finding, and how each rule fared per file."""
+
+    files: list[FileCount] = field(default_factory=list)
+    sources: dict[str, SourceOutcome] = field(default_factory=dict)
+    issues: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ISSUES_SCHEMA))
+
+
+class Reconciler:
+    """Decides the fate of every delivered row, in the build database `connection`."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contracts: Mapping[str, Source],
+        rules: Sequence[Rule],
+    ) -> None:
+        self._con = connection
+        self._contracts = contracts
+        self._rules = rules
+        self._issues: list[pl.DataFrame] = []
+        self._files: dict[str, list[ParsedFile]] = {}
+        self._con.execute("create schema if not exists arrival")
+        self._con.execute("create schema if not exists delivered")
+
+    # -- one source ------------------------------------------------------------------------------------------------
+
+    def source(self, source: Source, files: Sequence[ParsedFile]) -> None:
+        """Decide the fate of one source's rows; its parents must have been decided before."""
+        usable = [file for file in files if file.rejected is None]
+        self._files[source.name] = list(files)
+        self._create_parsed(source, usable)
+        self._create_out(source)
+        for rule in self._rules:
+            if rule.source == source.name and rule.kind == "row":
+                self._apply_row_rule(source, rule)
+        for reference in source.references:
+            self._apply_reference(source, reference)
+        self._quarantine_conflicts(source)
+        self._settle(source, usable)
+        self._create_lost(source)
+        self._create_delivered(source, usable)
+
+    def warnings_of_sets(self) -> None:
+        """Rules about rows of several sources that only warn; after every source is decided."""
+        for rule in self._rules:
+            if rule.kind == "set" and rule.effect == "warn" and rule.source in self._files:
+                source = self._contracts[rule.source]
+                offenders = self._offenders(source, rule)
+                if offenders.height:
+                    self._report_rule(source, rule, offenders, "warning")
+
+    # -- relations -------------------------------------------------------------------------------------------------
+
+    def _create_parsed(self, source: Source, files: Sequence[ParsedFile]) -> None:
+        """`<source>_parsed`: contract columns plus file_no, sheet, row; missing values looked up where declared."""
+        columns = ", ".join(f'cast(null as {SQL_TYPES[c.type]}) as "{c.name}"' for c in source.columns)
+        empty = (
+            f"select {columns}, cast(null as bigint) as file_no, cast(null as varchar) as sheet, "
+            "cast(null as bigint) as row where false"
+        )
+        for part, target in (("rows", "parsed"), ("bad", "unread")):
+            selects = [empty]
+            for number, file in enumerate(files):
+                names = ", ".join(f'"{c.name}"' for c in source.columns)
+                selects.append(
+                    f"select {names}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
+                    f"from read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
+                )
+            body = " union all ".join(selects)
+            lookups = [column for column in source.columns if column.lookup]
+            for column in lookups:
+                body = self._with_lookup(source, column.name, body)
+            big = sum(file.rows_accepted for file in files) > TABLE_UP_TO_ROWS
+            kind = "view" if big else "table"
+            self._con.execute(f"create {kind} arrival.{source.name}_{target} as {body}")
+
+    def _with_lookup(self, source: Source, name: str, body: str) -> str:
+        """A missing value taken from another source: by a column that names it, if it names exactly one."""
+        lookup = source.column(name).lookup
+        assert lookup is not None
+        preferred = "true"
+        if lookup.prefer:
+            column, words = next(iter(lookup.prefer.items()))
+            preferred = f"{column} in ({', '.join(repr(word) for word in words)})"
+        own = ", ".join(
+            f'coalesce(l."{name}", found.value) as "{name}"' if c.name == name else f'l."{c.name}"'
+            for c in source.columns
+        )
+        return (
+            f"select {own}, l.file_no, l.sheet, l.row from ({body}) as l left join ("
+            f'select "{lookup.by}" as given, case when count(*) = 1 then min("{lookup.value}") '
+            f'when count(*) filter (where {preferred}) = 1 then min("{lookup.value}") filter (where {preferred}) end as value '
+            f'from delivered.{lookup.source} where "{lookup.by}" is not null group by all'
+            f') as found on found.given = l."{lookup.column}"'
+        )
+
+    def _create_out(self, source: Source) -> None:
+        self._con.execute(
+            f"create table arrival.{source.name}_out "
+            "(file_no bigint, sheet varchar, row bigint, fate varchar, with_parent varchar)"
+        )
+
+    def _standing(self, source: Source) -> str:
+        """The rows of a source that so far are neither quarantined nor repeated, as a subquery."""
+        return (
+            f"(select * from arrival.{source.name}_parsed as p where not exists ("
+            f"select 1 from arrival.{source.name}_out as o "
+            "where o.file_no = p.file_no and o.sheet = p.sheet and o.row = p.row))"
+        )
+
+    def _create_lost(self, source: Source) -> None:
+        """Keys of quarantined rows, with where they are: what a child refers to when its parent is set aside."""
+        names = ", ".join(f'"{c.name}"' for c in source.columns)
+        self._con.execute(
+            f"create table arrival.{source.name}_lost as "
+            f"select {names}, file_no, sheet, row, cast(null as varchar) as with_parent from arrival.{source.name}_unread "
+            f"union all select {', '.join(f'p."{c.name}"' for c in source.columns)}, p.file_no, p.sheet, p.row, o.with_parent "
+            f"from arrival.{source.name}_parsed as p "
+            f"join arrival.{source.name}_out as o on o.file_no = p.file_no and o.sheet = p.sheet and o.row = p.row "
+            "where o.fate = 'quarantined'"
+        )
+
+    def _create_delivered(self, source: Source, files: Sequence[ParsedFile]) -> None:
+        names = ", ".join(f'p."{c.name}"' for c in source.columns)
+        self._con.execute(
+            f"create table arrival.{source.name}_files (file_no bigint, file varchar)",
+        )
+        for number, file in enumerate(files):
+            self._con.execute(
+                f"insert into arrival.{source.name}_files values (?, ?)", [number, file.delivery.file]
+            )
+        big = sum(file.rows_accepted for file in files) > TABLE_UP_TO_ROWS
+        self._con.execute(
+            f"create {'view' if big else 'table'} delivered.{source.name} as "
+            f"select {names}, f.file as source_file, nullif(p.sheet, '') as source_sheet, p.row as source_row, "
+            f"'register' as origin from {self._standing(source)} as p "
+            f"join arrival.{source.name}_files as f using (file_no)"
+        )
+
+    # -- rules -----------------------------------------------------------------------------------------------------
+
+    def _apply_row_rule(self, source: Source, rule: Rule) -> None:
+        holds = self._resolve(rule.holds or "", source)
+        offenders = self._con.execute(
+            f"select r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value "
+            f"from arrival.{source.name}_parsed as r where not coalesce(({holds}), true)"
+        ).pl()
+        if offenders.is_empty():
+            return
+        if rule.effect == "quarantine":
+            self._quarantine(source, offenders)
+        self._report_rule(source, rule, offenders, "error" if rule.effect == "quarantine" else "warning")
+
+    def _offenders(self, source: Source, rule: Rule) -> pl.DataFrame:
+        query = self._resolve(rule.offenders or "", source)
+        return self._con.execute(
+            f"select distinct r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value from ({query}) as hit "
+            f"join arrival.{source.name}_parsed as r using (file_no, sheet, row) order by all"
+        ).pl()
+
+    def _resolve(self, sql: str, source: Source) -> str:
+        """Put relations in place of `{rows}` and `{<source>}`."""
+
+        def relation(match: re.Match[str]) -> str:
+            name = match.group(1)
+            if name == "rows":
+                return self._standing(source)
+            if name not in self._contracts:
+                raise KeyError(f"{source.name}: no such source in a rule: {name}")
+            return f"delivered.{name}"
+
+        return re.sub(r"\{(\w+)\}", relation, sql)
+
+    def _apply_reference(self, source: Source, reference: Reference) -> None:
+        if reference.if_delivered and not self._files.get(reference.to):
+            return
+        own = list(reference.columns)
+        given = " and ".join(f'r."{column}" is not null' for column in own[:1])
+        if reference.except_values:
+            given += f' and r."{own[0]}" not in ({", ".join(repr(v) for v in reference.except_values)})'
+        match = " and ".join(
+            f'(r."{mine}" = t."{theirs}" or r."{mine}" is null)' if position else f'r."{mine}" = t."{theirs}"'
+            for position, (mine, theirs) in enumerate(reference.columns.items())
+        )
+        # Values first, rows afterwards: a ledger of millions refers to few distinct values.
+        distinct = ", ".join(f'"{column}"' for column in own)
+        keys = (
+            f"(select r.* from (select distinct {distinct} from {self._standing(source)}) as r where {given} "
+            f"and not exists (select 1 from delivered.{reference.to} as t where {match}))"
+        )
+        same = " and ".join(f'k."{column}" is not distinct from r."{column}"' for column in own)
+        lost_match = match.replace("t.", "q.")
+        offenders = self._con.execute(
+            f"select r.file_no, r.sheet, r.row, {_raw(own)} as raw_value, "
+            f"(select min(coalesce(q.with_parent, f.file || chr(31) || q.row)) from arrival.{reference.to}_lost as q "
+            f"join arrival.{reference.to}_files as f using (file_no) where {lost_match}) as parent "
+            f"from {self._standing(source)} as r join {keys} as k on {same}"
+        ).pl()
+        if offenders.is_empty():
+            return
+        target = self._contracts[reference.to]
+        columns = ", ".join(own)
+        if reference.severity == "warning":
+            self._report(
+                source, "warning", "reference", columns, offenders, target=target.name, target_sv=target.name_sv
+            )
+            return
+        cascade = offenders.filter(pl.col("parent").is_not_null()).with_columns(
+            parent_file=pl.col("parent").str.split("\x1f").list.get(0),
+            parent_row=pl.col("parent").str.split("\x1f").list.get(1),
+        )
+        broken = offenders.filter(pl.col("parent").is_null())
+        self._quarantine(source, broken)
+        self._quarantine(source, cascade.with_columns(with_parent=pl.col("parent")))
+        self._report(source, "error", "reference", columns, broken, target=target.name, target_sv=target.name_sv)
+        self._report(source, "error", "parent_quarantined", columns, cascade, target=target.name, target_sv=target.name_sv)
+
+    # -- keys ------------------------------------------------------------------------------------------------------
+
+    def _shared_keys(self, source: Source, columns: Sequence[str], name: str) -> bool:
+        """Make `arrival.<name>`: the standing rows whose key stands on several rows. False if there are none."""
+        keys = ", ".join(f'"{column}"' for column in columns)
+        self._con.execute(
+            f"create or replace temp table shared_hash as select hash({keys}) as h from {self._standing(source)} "
+            "group by h having count(*) > 1"
+        )
+        if not self._scalar("select count(*) from shared_hash"):
+            return False
+        self._con.execute(
+            f"create or replace temp table {name} as select *, hash({keys}) as key_hash, "
+            f"{_row_hash(source)} as row_hash "
+            f"from {self._standing(source)} where hash({keys}) in (select h from shared_hash)"
+        )
+        return True
+
+    def _quarantine_conflicts(self, source: Source) -> None:
+        """Two different rows with one key inside one file are an error for both; equal ones are one row repeated."""
+        if not self._shared_keys(source, source.key, "shared"):
+            return
+        offenders = self._con.execute(
+            f"select file_no, sheet, row, {_raw(source.key, '')} as raw_value from ("
+            "select *, min(row_hash) over w <> max(row_hash) over w as differs from shared "
+            "window w as (partition by key_hash, file_no)) where differs order by all"
+        ).pl()
+        if offenders.height:
+            self._quarantine(source, offenders)
+            self._report(source, "error", "conflicting_rows", ", ".join(source.key), offenders)
+        self._con.execute(
+            f"insert into arrival.{source.name}_out select file_no, sheet, row, 'repeated', null from ("
+            "select *, min(row_hash) over w <> max(row_hash) over w as differs, "
+            "row_number() over (partition by key_hash, file_no order by sheet, row) as n from shared "
+            "window w as (partition by key_hash, file_no)) where not differs and n > 1"
+        )
+
+    def _settle(self, source: Source, files: Sequence[ParsedFile]) -> None:
+        """Repeats, corrections and rows that cannot stand together, until nothing more falls.
+
+        Only an accepted row supersedes: where a set rule quarantines a row, what it had superseded stands again.
+        """
+        rules = [r for r in self._rules if r.kind == "set" and r.effect == "quarantine" and r.source == source.name]
+        while True:
+            corrections = self._supersede(source, files)
+            fallen = False
+            for rule in rules:
+                offenders = self._offenders(source, rule)
+                if offenders.height:
+                    self._con.execute(
+                        f"delete from arrival.{source.name}_out where fate in ('superseded', 'repeated later')"
+                    )
+                    self._quarantine(source, offenders)
+                    self._report_rule(source, rule, offenders, "error")
+                    fallen = True
+                    break
+            if not fallen:
+                self._issues.append(corrections)
+                return
+
+    def _supersede(self, source: Source, files: Sequence[ParsedFile]) -> pl.DataFrame:
+        """Of rows with one key in several files the last different one stands. Returns the corrections.
+
+        An equal row in a later file is a repeat of the one that stands. Where line numbers were given by us, the
+        unit is the whole invoice, because a later file that bears the invoice replaces all its lines.
+        """
+        whole = [column for column in source.numbered_within if column != "buyer_orgnr"]
+        numbered = [number for number, file in enumerate(files) if file.numbered]
+        corrections = [pl.DataFrame(schema=ISSUES_SCHEMA)]
+        if whole and numbered and len(files) > 1:
+            corrections.append(self._supersede_wholes(source, whole, numbered))
+        if len(files) > 1 and self._shared_keys(source, source.key, "shared"):
+            self._con.execute(
+                "create or replace temp table chain as select *, "
+                "row_hash = lag(row_hash) over (partition by key_hash order by file_no) as is_repeat from shared"
+            )
+            corrections.append(self._write_chain(source, "key_hash"))
+        return pl.concat(corrections)
+
+    def _supersede_wholes(self, source: Source, whole: Sequence[str], numbered: Sequence[int]) -> pl.DataFrame:
+        keys = ", ".join(f'"{column}"' for column in whole)
+        line = [c.name for c in source.columns if c.name not in (*whole, "line_no")]
+        self._con.execute(
+            f"create or replace temp table documents as select hash({keys}) as whole_hash, file_no, "
+            f"sum(hash({', '.join(f'"{name}"' for name in line)})::hugeint) as row_hash "
+            f"from {self._standing(source)} group by all"
+        )
+        self._con.execute(
+            "create or replace temp table several as select * from documents where whole_hash in ("
+            f"select whole_hash from documents group by all having count(*) > 1 "
+            f"and bool_or(file_no in ({', '.join(map(str, numbered))})))"
+        )
+        if not self._scalar("select count(*) from several"):
+            return pl.DataFrame(schema=ISSUES_SCHEMA)
+        self._con.execute(
+            "create or replace temp table chain as "
+            "select p.*, d.whole_hash, hash(d.whole_hash, p.line_no) as key_hash, d.is_repeat from ("
+            "select *, row_hash = lag(row_hash) over (partition by whole_hash order by file_no) as is_repeat "
+            f"from several) as d join (select *, hash({keys}) as joined from {self._standing(source)}) as p "
+            "on p.joined = d.whole_hash and p.file_no = d.file_no"
+        )
+        return self._write_chain(source, "whole_hash")
+
+    def _write_chain(self, source: Source, unit: str) -> pl.DataFrame:
+        """Write the fates that `chain` shows: repeats, and superseded rows; returns what was corrected."""
+        self._con.execute(
+            "create or replace temp table links as select *, "
+            f"max(file_no) filter (where not coalesce(is_repeat, false)) over (partition by {unit}) as last_file "
+            "from chain"
+        )
+        self._con.execute(
+            f"insert into arrival.{source.name}_out select file_no, sheet, row, "
+            "case when coalesce(is_repeat, false) then 'repeated later' else 'superseded' end, null "
+            "from links where coalesce(is_repeat, false) or file_no < last_file"
+        )
+        return self._corrections(source)
+
+    def _corrections(self, source: Source) -> pl.DataFrame:
+        """Old value, new value, both files, for every column in which a superseded row differs from its successor."""
+        values = [c for c in source.columns if c.name not in source.key]
+        pairs = self._con.execute(
+            "select n.file_no as new_file, n.sheet, n.row, o.file_no as old_file, o.row as old_row, "
+            + ", ".join(f'cast(n."{c.name}" as varchar) as "new_{c.name}", cast(o."{c.name}" as varchar) as "old_{c.name}"' for c in values)
+            + " from (select *, lag(row) over w as before_row, lag(file_no) over w as before_file, lag(sheet) over w as before_sheet "
+            "from links where not coalesce(is_repeat, false) window w as (partition by key_hash order by file_no)) as n "
+            "join links as o on o.key_hash = n.key_hash and o.file_no = n.before_file and o.row = n.before_row "
+            "and o.sheet = n.before_sheet order by all"
+        ).pl() if values else pl.DataFrame()
+        found = [pl.DataFrame(schema=ISSUES_SCHEMA)]
+        if pairs.is_empty():
+            return found[0]
+        names = self._file_names(source)
+        for column in values:
+            changed = pairs.filter(pl.col(f"new_{column.name}").ne_missing(pl.col(f"old_{column.name}"))).select(
+                file_no="new_file",
+                sheet="sheet",
+                row="row",
+                raw_value=pl.col(f"new_{column.name}").fill_null(""),
+                old=pl.col(f"old_{column.name}").fill_null(""),
+                old_file=pl.col("old_file").replace_strict(names, return_dtype=pl.String),
+                old_row=pl.col("old_row").cast(pl.String),
+            )
+            found.append(self._frame(source, "correction", "correction", column.name, changed, is_open=False))
+        return pl.concat(found)
+
+    # -- fates and findings ----------------------------------------------------------------------------------------
+
+    def _quarantine(self, source: Source, offenders: pl.DataFrame) -> None:
+        if offenders.is_empty():
+            return
+        if "with_parent" not in offenders.columns:
+            offenders = offenders.with_columns(with_parent=pl.lit(None, dtype=pl.String))
+        self._con.register("offenders", offenders.select(*PROVENANCE, "with_parent").to_arrow())
+        self._con.execute(
+            f"insert into arrival.{source.name}_out "
+            "select distinct on (file_no, sheet, row) file_no, sheet, row, 'quarantined', with_parent from offenders as n "
+            f"where not exists (select 1 from arrival.{source.name}_out as o where o.fate = 'quarantined' "
+            "and o.file_no = n.file_no and o.sheet = n.sheet and o.row = n.row)"
+        )
+        self._con.unregister("offenders")
+
+    def _report_rule(self, source: Source, rule: Rule, offenders: pl.DataFrame, severity: str) -> None:
+        frame = self._frame(
+            source, severity, rule.name, ", ".join(rule.columns), offenders, words=(rule.message_sv, rule.message_en)
+        )
+        self._issues.append(frame)
+
+    def _report(
+        self, source: Source, severity: str, rule: str, column: str, offenders: pl.DataFrame, **arguments: str
+    ) -> None:
+        if offenders.height:
+            self._issues.append(self._frame(source, severity, rule, column, offenders, **arguments))
+
+    def _frame(
+        self,
+        source: Source,
+        severity: str,
+        rule: str,
+        column: str,
+        offenders: pl.DataFrame,
+        words: tuple[str, str] | None = None,
+        is_open: bool = True,
+        **arguments: str,
+    ) -> pl.DataFrame:
+        """Findings as rows; `{…}` in the words is filled from the arguments and from the offenders' own columns."""
+        names = self._file_names(source)
+        if words is None:
+            columns = {name: f"\x00{name}\x00" for name in offenders.columns}
+            words = (
+                message(f"row.{rule}", "sv", **{**columns, **arguments}),
+                message(f"row.{rule}", "en", **{**columns, **arguments}),
+            )
+        return offenders.select(
+            severity=pl.lit(severity),
+            source=pl.lit(source.name),
+            file=pl.col("file_no").replace_strict(names, return_dtype=pl.String),
+            sheet=pl.when(pl.col("sheet") == "").then(None).otherwise(pl.col("sheet")),
+            row_number=pl.col("row"),
+            column_name=pl.lit(column),
+            rule=pl.lit(rule),
+            raw_value=pl.col("raw_value"),
+            message_sv=_filled(words[0]),
+            message_en=_filled(words[1]),
+            is_open=pl.lit(is_open),
+        )
+
+    def _file_names(self, source: Source) -> dict[int, str]:
+        usable = [file for file in self._files[source.name] if file.rejected is None]
+        return {number: file.delivery.file for number, file in enumerate(usable)}
+
+    def _scalar(self, query: str) -> int:
+        row = self._con.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    # -- the result ------------------------------------------------------------------------------------------------
+
+    def outcome(self) -> Reconciled:
+        """Counts, outcomes and findings of all sources, after the last one was decided."""
+        result = Reconciled()
+        frames = [pl.DataFrame(schema=ISSUES_SCHEMA), *self._issues]
+        for name, files in self._files.items():
+            source = self._contracts[name]
+            usable = [file for file in files if file.rejected is None]
+            frames += [self._parse_issues(source, number, file) for number, file in enumerate(usable)]
+        issues = pl.concat([frame.cast(ISSUES_SCHEMA) for frame in frames])  # type: ignore[arg-type]
+        answered = [self._answered(self._contracts[name]) for name in self._files]
+        result.issues = _close_answered(issues, pl.concat(answered) if answered else None)
+        warned = {
+            (str(source), str(file)): int(count)
+            for source, file, count in result.issues.filter(pl.col("severity") == "warning")
+            .group_by("source", "file").len().iter_rows()
+        }
+        for name, files in self._files.items():
+            self._count(self._contracts[name], files, warned, result)
+        for name in self._contracts:
+            if name not in result.sources:
+                result.sources[name] = SourceOutcome(name, False, 0, 0, 0, 0, (), ())
+        result.issues = result.issues.sort(
+            "source", "file", "sheet", "row_number", "severity", "rule", "column_name", "raw_value", "message_sv",
+            nulls_last=False,
+        )
+        return result
+
+    def _parse_issues(self, source: Source, number: int, file: ParsedFile) -> pl.DataFrame:
+        return pl.read_parquet(file.directory / "issues.parquet").select(
+            "severity",
+            source=pl.lit(source.name),
+            file=pl.lit(file.delivery.file),
+            sheet=pl.col("_sheet"),
+            row_number=pl.col("_row"),
+            column_name=pl.col("column_name"),
+            rule=pl.col("rule"),
+            raw_value=pl.col("raw_value"),
+            message_sv=pl.col("message_sv"),
+            message_en=pl.col("message_en"),
+            is_open=pl.lit(True),
+        )
+
+    def _answered(self, source: Source) -> pl.DataFrame:
+        """Quarantined rows whose key an accepted row of a later file bears: no open error any more."""
+        match = " and ".join(f'a."{column}" is not distinct from l."{column}"' for column in source.key)
+        first = source.column(source.key[0])
+        given = " or ".join(f'l."{column}" is not null' for column in source.key if source.column(column).required)
+        hit = self._con.execute(
+            f"select distinct f.file, nullif(l.sheet, '') as sheet, l.row as row_number "
+            f"from arrival.{source.name}_lost as l join arrival.{source.name}_files as f using (file_no) "
+            f"where ({given or f'l."{first.name}" is not null'}) and exists (select 1 from {self._standing(source)} as a "
+            f"where a.file_no > l.file_no and {match})"
+        ).pl()
+        return hit.with_columns(source=pl.lit(source.name)).cast(
+            {"file": pl.String, "sheet": pl.String, "row_number": pl.Int64}
+        )
+
+    def _count(
+        self, source: Source, files: Sequence[ParsedFile], warned: Mapping[tuple[str, str], int], result: Reconciled
+    ) -> None:
+        fates: dict[int, dict[str, int]] = {}
+        for number, fate, count in self._con.execute(
+            f"select file_no, fate, count(*) from arrival.{source.name}_out group by all"
+        ).fetchall():
+            fates.setdefault(number, {})[fate] = count
+        # Counted from what dbt will read, so that the conservation of rows is a check that can fail.
+        standing = dict(
+            self._con.execute(
+                f"select source_file, count(*) from delivered.{source.name} where origin = 'register' group by all"
+            ).fetchall()
+        )
+        read = accepted = 0
+        number = -1
+        for file in files:
+            if file.rejected is None:
+                number += 1
+                own = fates.get(number, {})
+            else:
+                own = {}
+            quarantined = file.rows_quarantined + own.get("quarantined", 0)
+            superseded = own.get("superseded", 0)
+            repeated = superseded + own.get("repeated", 0) + own.get("repeated later", 0)
+            count = FileCount(
+                source=source.name,
+                file=file.delivery.file,
+                rows_read=file.rows_read,
+                rows_accepted=standing.get(file.delivery.file, 0),
+                rows_quarantined=quarantined,
+                rows_repeated=repeated,
+                rows_superseded=superseded,
+                rows_skipped=file.rows_skipped,
+                rows_derived=0,
+                warnings=warned.get((source.name, file.delivery.file), 0),
+            )
+            result.files.append(count)
+            read += count.rows_read
+            accepted += count.rows_accepted
+        rows = result.issues.filter(
+            (pl.col("source") == source.name) & (pl.col("severity") == "error") & pl.col("is_open")
+        )
+        cascade = rows.filter(pl.col("rule") == "parent_quarantined").select("file", "sheet", "row_number").unique()
+        own_rows = rows.select("file", "sheet", "row_number").unique().join(
+            cascade, on=["file", "sheet", "row_number"], how="anti", nulls_equal=True
+        )
+        parents = self._con.execute(
+            f"select with_parent, count(*) as n from arrival.{source.name}_out where with_parent is not null "
+            "group by all order by n desc, with_parent limit 5"
+        ).fetchall()
+        result.sources[source.name] = SourceOutcome(
+            source=source.name,
+            is_delivered=any(file.rejected is None for file in files),
+            rows_read=read,
+            rows_accepted=accepted,
+            own_errors=own_rows.height,
+            lost_with_parent=cascade.height,
+            parents_to_mend=tuple(parent.replace("\x1f", " rad ") for parent, _ in parents),
+            rejected_files=tuple(file.delivery.file for file in files if file.rejected is not None),
+        )
+
+
+def _row_hash(source: Source) -> str:
+    return "hash(" + ", ".join(f'"{column.name}"' for column in source.columns) + ")"
+
+
+def _raw(columns: Sequence[str], alias: str = "r.") -> str:
+    parts = ", ".join(f"coalesce(cast({alias}\"{column}\" as varchar), '')" for column in columns)
+    return f"concat_ws(' | ', {parts})"
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("'", "''")
+
+
+def _filled(text: str) -> pl.Expr:
+    """Words with NUL-framed column names as an expression that puts each row's own values in."""
+    pieces = text.split("\x00")
+    parts = [pl.lit(piece) if position % 2 == 0 else pl.col(piece).cast(pl.String).fill_null("") for position, piece in enumerate(pieces)]
+    return pl.concat_str(parts)
+
+
+def _close_answered(issues: pl.DataFrame, answered: pl.DataFrame | None) -> pl.DataFrame:
+    if answered is None or answered.is_empty():
+        return issues
+    marked = issues.join(
+        answered.with_columns(is_answered=pl.lit(True)),
+        on=["source", "file", "sheet", "row_number"],
+        how="left",
+        nulls_equal=True,
+    )
+    return marked.with_columns(
+        is_open=pl.col("is_open") & ~(pl.col("is_answered").fill_null(False) & (pl.col("severity") == "error"))
+    ).drop("is_answered")

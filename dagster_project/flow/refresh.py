@@ -1,0 +1,329 @@
+"""One run's way through the rooms, step by step: what a Dagster asset or a command calls.
+
+Holds what the steps hand to each other (settings, parsed files, verdicts, the profile) and the lock on the data
+folder. What does not belong here: what happens inside a step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Protocol
+from zoneinfo import ZoneInfo
+
+import duckdb
+import yaml
+
+from dagster_project.contracts import Source, load_contracts
+from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
+from dagster_project.flow import build, publish, releases, validate
+from dagster_project.flow.adapters import ADAPTERS
+from dagster_project.flow.ingest import Delivery, deliveries
+from dagster_project.flow.lock import FolderLock
+from dagster_project.flow.parse import ParsedFile, parse_delivery
+from dagster_project.flow.reconcile import Reconciled, Reconciler
+from dagster_project.flow.validate import Verdict
+from dagster_project.flow.values.identity import pseudonym_key
+from dagster_project.settings import PROJECT_ROOT, Settings, Workspace, load_settings
+
+SCHEMA_VERSION = "1"
+CODE = ("dagster_project/**/*.py", "dagster_project/**/*.yml", "dbt/**/*.sql", "dbt/**/*.yml", "expectations/**/*.yml")
+
+Ending = Literal["published", "nothing_new", "stopped"]
+
+
+class Progress(Protocol):
+    """Who is told how a long step goes."""
+
+    def __call__(self, step: str, done: int, total: int) -> None: ...
+
+
+def _silent(step: str, done: int, total: int) -> None:
+    """Told to nobody."""
+
+
+class Refresh:
+    """A run on one data folder; a context manager that holds the folder's lock.
+
+    Raises SettingsError before anything is touched, LockHeld when another run holds the folder and `wait` is false.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        as_of: date | None = None,
+        accept_quarantine: bool = False,
+        wait: bool = False,
+        progress: Progress = _silent,
+    ) -> None:
+        self.workspace = workspace
+        self.settings: Settings = load_settings(workspace.settings_file)
+        self.as_of = as_of or datetime.now(ZoneInfo(self.settings.timezone)).date()
+        self.accept_quarantine = accept_quarantine
+        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+        self.contracts: dict[str, Source] = load_contracts()
+        self.progress = progress
+        self.profile: dict[str, float] = {}
+        self.deliveries: list[Delivery] = []
+        self.parsed: dict[str, list[ParsedFile]] = {}
+        self.reconciled: Reconciled | None = None
+        self.verdicts: list[Verdict] = []
+        self.ending: Ending | None = None
+        self.release: releases.Release | None = None
+        self.rejected: Path | None = None
+        self._lock = FolderLock(workspace, wait=wait)
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def __enter__(self) -> Refresh:
+        self._lock.__enter__()
+        publish.clean_leftovers(self.workspace)
+        with self.timed("deliveries"):
+            self.deliveries = deliveries(self.workspace)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+        self._lock.__exit__(kind, error, trace)
+
+    @contextlib.contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Add the seconds of the block to the profile."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.profile[step] = round(self.profile.get(step, 0.0) + time.perf_counter() - start, 3)
+
+    # -- what the run rests on -------------------------------------------------------------------------------------
+
+    @property
+    def fingerprint(self) -> str:
+        """Deliveries, settings, code, pseudonym key and as-of date: what decides every table but its predecessor."""
+        parts = {
+            "deliveries": sorted((delivery.file, delivery.sha256) for delivery in self.deliveries),
+            "settings": hashlib.sha256(self.workspace.settings_file.read_bytes()).hexdigest(),
+            "code": code_version(),
+            "key": hashlib.sha256(pseudonym_key(self.workspace)).hexdigest(),
+            "as_of": self.as_of.isoformat(),
+            "accept_quarantine": self.accept_quarantine,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def nothing_new(self) -> bool:
+        """Whether the release in force already rests on exactly this."""
+        return publish.nothing_new(self.workspace, self.fingerprint)
+
+    @property
+    def unknown_folders(self) -> list[str]:
+        """Folders under raw/ that are neither a source nor a foreign format."""
+        known = {*self.contracts, *ADAPTERS}
+        if not self.workspace.raw.is_dir():
+            return []
+        return sorted(
+            entry.name
+            for entry in self.workspace.raw.iterdir()
+            if entry.is_dir() and entry.name not in known and not entry.name.startswith(".")
+        )
+
+    # -- steps -----------------------------------------------------------------------------------------------------
+
+    def parse(self, source: str) -> list[ParsedFile]:
+        """Ingest and standardise one source's deliveries; what was parsed before is remembered."""
+        with self.timed("ingest and standardise"):
+            mine = [delivery for delivery in self.deliveries if delivery.source == source]
+            files = []
+            for number, delivery in enumerate(mine, start=1):
+                files.append(parse_delivery(delivery, self.contracts[source], self.settings, self.workspace))
+                self.progress(f"läser {source}", number, len(mine))
+            self.parsed[source] = files
+            return files
+
+    def reconcile(self) -> Iterator[str]:
+        """Decide every row's fate, source by source, parents first; yields each source's name when it is done."""
+        self._connection = build.fresh(self.workspace, self.settings, self.as_of)
+        reconciler = Reconciler(self._connection, self.contracts, arrival_rules())
+        for number, (name, source) in enumerate(self.contracts.items(), start=1):
+            with self.timed("reconcile"):
+                reconciler.source(source, self.parsed.get(name, []))
+            self.progress("stämmer av", number, len(self.contracts))
+            yield name
+        with self.timed("reconcile"):
+            reconciler.warnings_of_sets()
+            self.reconciled = reconciler.outcome()
+            build.write_arrivals(self._connection, self.reconciled, self.deliveries)
+
+    def judge_arrivals(self, keep: bool = True) -> list[Verdict]:
+        """The first border. Sets the ending to `stopped` when publication may not go on.
+
+        With `keep` a stopped candidate is left under marts/rejected/.
+        """
+        assert self.reconciled is not None
+        with self.timed("judge arrivals"):
+            self.verdicts = validate.judge_arrivals(
+                self.reconciled,
+                self.contracts,
+                arrival_rules(),
+                arrival_judgements(),
+                self.settings,
+                self._rows_before(),
+                self.unknown_folders,
+                self.accept_quarantine,
+            )
+        self._stop_if_told(keep)
+        return self.verdicts
+
+    def open_for_dbt(self) -> Path:
+        """Let go of the build database and write the profile that points dbt at it; the profiles folder."""
+        self._close()
+        folder = self.workspace.warehouse / "dbt"
+        folder.mkdir(parents=True, exist_ok=True)
+        profile = {
+            "mattstock": {
+                "target": "embedded",
+                "outputs": {
+                    "embedded": {
+                        "type": "duckdb",
+                        "path": str(build.build_database(self.workspace)),
+                        "threads": 1,
+                        "settings": {
+                            "memory_limit": build.MEMORY_LIMIT,
+                            "temp_directory": str(self.workspace.warehouse / "tmp"),
+                            "threads": 2,
+                        },
+                    }
+                },
+            }
+        }
+        text = yaml.safe_dump(profile)
+        path = folder / "profiles.yml"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+        return folder
+
+    def judge_marts(self, manifest: Path) -> list[Verdict]:
+        """The second border; writes the marts that describe the run. Sets the ending to `stopped` likewise."""
+        batches, judgements = mart_expectations()
+        with self.timed("judge marts"):
+            self._connection = build.connect(self.workspace)
+            self._attach_before(self._connection)
+            verdicts = validate.judge_marts(self._connection, batches, judgements)
+            self._connection.execute("drop schema before cascade")
+            self.verdicts = [*self.verdicts, *verdicts]
+            build.write_verdicts(self._connection, self.verdicts)
+            build.write_dictionary(self._connection, manifest)
+            self._close()
+        self._stop_if_told(keep=True)
+        return verdicts
+
+    def publish(self) -> releases.Release | None:
+        """Build the release beside, and put it in force if a table differs; None when none does."""
+        current = releases.current(self.workspace)
+        facts = publish.ReleaseFacts(
+            released_at=datetime.now(UTC),
+            as_of=self.as_of,
+            schema_version=SCHEMA_VERSION,
+            code_version=code_version(),
+            fingerprint=self.fingerprint,
+            inputs=tuple(
+                publish.Input(d.file, d.sha256, rows)
+                for d, rows in zip(self.deliveries, self._rows_by_delivery(), strict=True)
+            ),
+            gate={
+                "passed": True,
+                "accept_quarantine": self.accept_quarantine,
+                "expectations": len(self.verdicts),
+                "failed_without_blocking": sum(not v.success for v in self.verdicts),
+            },
+            profile=self.profile,
+            predecessor=current.release_id if current else None,
+        )
+        with self.timed("publish"):
+            candidate = publish.build_candidate(build.build_database(self.workspace), self.workspace, facts)
+            same_inputs = current is not None and _without_as_of(current) == self._inputs()
+            if same_inputs and current is not None and publish.same_tables(candidate, current):
+                releases.discard(candidate.directory, self.workspace)
+                self.ending = "nothing_new"
+                return None
+            self.release = publish.put_in_force(candidate, self.workspace, self.settings)
+        shutil.rmtree(self.workspace.warehouse / "tmp", ignore_errors=True)
+        self.ending = "published"
+        return self.release
+
+    def reject(self) -> Path:
+        """Leave the candidate and its report under marts/rejected/ for reading."""
+        self._close()
+        report = {
+            "run_id": self.run_id,
+            "as_of": self.as_of.isoformat(),
+            "stopped_by": [vars(verdict) for verdict in validate.stopping(self.verdicts)],
+        }
+        self.rejected = publish.reject(build.build_database(self.workspace), self.workspace, self.run_id, report)
+        return self.rejected
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _inputs(self) -> tuple[tuple[str, str], ...]:
+        return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
+
+    def _rows_by_delivery(self) -> list[int]:
+        assert self.reconciled is not None
+        rows = {count.file: count.rows_read for count in self.reconciled.files}
+        return [rows.get(delivery.file, 0) for delivery in self.deliveries]
+
+    def _stop_if_told(self, keep: bool) -> None:
+        if not validate.stopping(self.verdicts):
+            return
+        self.ending = "stopped"
+        if keep:
+            if self._connection is not None:
+                build.write_verdicts(self._connection, self.verdicts)
+            self.reject()
+
+    def _rows_before(self) -> dict[str, int]:
+        current = releases.current(self.workspace)
+        if current is None:
+            return {}
+        with duckdb.connect(str(current.database), read_only=True) as before:
+            return dict(
+                before.execute("select source, cast(sum(rows_accepted) as bigint) from data_quality_summary group by all").fetchall()
+            )
+
+    def _attach_before(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Schema `before`: what the judgement of marts needs to know of the release in force."""
+        connection.execute("create or replace schema before")
+        connection.execute("create table before.indicators (kpi_id varchar)")
+        current = releases.current(self.workspace)
+        if current is None:
+            return
+        with duckdb.connect(str(current.database), read_only=True) as before:
+            ids = before.execute("select kpi_id from kpi_catalogue order by kpi_id").fetchall()
+        connection.executemany("insert into before.indicators values (?)", ids)
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _without_as_of(release: releases.Release) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((entry["file"], entry["sha256"]) for entry in release.inputs))
+
+
+def code_version() -> str:
+    """A hash over the code, the models and the expectations: what a figure's definition rests on."""
+    digest = hashlib.sha256()
+    for pattern in CODE:
+        for path in sorted(PROJECT_ROOT.glob(pattern)):
+            if "target" not in path.relative_to(PROJECT_ROOT).parts:
+                digest.update(path.relative_to(PROJECT_ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,357 @@
+"""Judges deliveries before the models and marts after them, with Great Expectations at both borders.
+
+A batch is a small frame: per source one row per file with a column for every rule (rows that fail it), and frames of
+counts. Rows were tried by standardise and reconcile, over everything that was read; here is judged whether the outcome
+is acceptable. What does not belong here: finding wrong rows, or acting on the verdict (the caller does).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from dagster_project.contracts import Source
+from dagster_project.expectations import BatchQuery, Judgement, Rule
+from dagster_project.flow.reconcile import Reconciled
+from dagster_project.settings import Settings
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of one expectation: what was expected, what was seen, and whether publication stops on it."""
+
+    suite: str
+    name: str
+    kind: str  # contract | rule | judgement
+    severity: str  # blocking | warning | info
+    success: bool
+    blocking: bool
+    expected: str
+    observed: str
+    threshold: str
+    examples: str
+    why: str
+    mend_sv: str
+    mend_en: str
+
+
+def stopping(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts that stop publication."""
+    return [verdict for verdict in verdicts if verdict.blocking and not verdict.success]
+
+
+# -- arrivals ------------------------------------------------------------------------------------------------------
+
+
+def judge_arrivals(
+    reconciled: Reconciled,
+    contracts: Mapping[str, Source],
+    rules: Sequence[Rule],
+    judgements: Sequence[Judgement],
+    settings: Settings,
+    before: Mapping[str, int],
+    unknown_folders: Sequence[str],
+    accept_quarantine: bool,
+) -> list[Verdict]:
+    """Verdicts on what arrived.
+
+    `before` holds accepted rows per source in the release in force. With `accept_quarantine` the judgements that may be
+    waived are still made and reported, but do not stop.
+    """
+    frames = _arrival_frames(reconciled, contracts, settings, before, unknown_folders)
+    suites: list[tuple[str, pl.DataFrame, list[str], list[_Expectation]]] = []
+    for judgement in judgements:
+        waived = judgement.waived_by_accept_quarantine and accept_quarantine
+        suites.append(
+            (f"arrivals.{judgement.batch}", frames[judgement.batch], _index(frames[judgement.batch]), [_expectation(judgement, waived)])
+        )
+    for name, source in contracts.items():
+        if reconciled.sources[name].is_delivered:
+            frame, expectations = _rule_frame(source, rules, reconciled)
+            suites.append((f"arrivals.{name}", frame, ["file"], expectations))
+    return _judge(suites)
+
+
+def rows_allowed(settings: Settings, source: str, rows_read: int) -> int:
+    """How many quarantined rows a source may have: max(1, its tolerance × the rows read)."""
+    return max(1, math.floor(settings.tolerances.of(source) * rows_read))
+
+
+def _arrival_frames(
+    reconciled: Reconciled,
+    contracts: Mapping[str, Source],
+    settings: Settings,
+    before: Mapping[str, int],
+    unknown_folders: Sequence[str],
+) -> dict[str, pl.DataFrame]:
+    files = pl.DataFrame(
+        [asdict(count) for count in reconciled.files],
+        schema_overrides={"rows_read": pl.Int64},
+        schema=None if reconciled.files else {"source": pl.String, "file": pl.String, "rows_read": pl.Int64,
+            "rows_accepted": pl.Int64, "rows_quarantined": pl.Int64, "rows_repeated": pl.Int64, "rows_skipped": pl.Int64},
+    ).with_columns(
+        rows_unaccounted=pl.col("rows_read")
+        - pl.col("rows_accepted")
+        - pl.col("rows_quarantined")
+        - pl.col("rows_repeated")
+        - pl.col("rows_skipped")
+    )
+    sources = pl.DataFrame(
+        [
+            {
+                "source": name,
+                "is_required": contracts[name].required if name in contracts else False,
+                "is_delivered": outcome.is_delivered,
+                "rows_read": outcome.rows_read,
+                "rows_accepted": outcome.rows_accepted,
+                "own_errors": outcome.own_errors,
+                "lost_with_parent": outcome.lost_with_parent,
+                "rows_allowed": rows_allowed(settings, name, outcome.rows_read),
+                "rejected_files": len(outcome.rejected_files),
+                "parents": ", ".join(outcome.parents_to_mend),
+            }
+            for name, outcome in reconciled.sources.items()
+        ]
+    )
+    drift = pl.DataFrame(
+        [
+            {"source": name, "share_of_before": reconciled.sources[name].rows_accepted / rows}
+            for name, rows in before.items()
+            if rows and name in reconciled.sources
+        ],
+        schema={"source": pl.String, "share_of_before": pl.Float64},
+    )
+    folders = pl.DataFrame(
+        [{"folder": folder, "is_known": 0} for folder in unknown_folders],
+        schema={"folder": pl.String, "is_known": pl.Int64},
+    )
+    return {
+        "files": files,
+        "sources": sources,
+        "required_sources": sources.filter("is_required"),
+        "drift": drift,
+        "folders": folders,
+    }
+
+
+def _rule_frame(
+    source: Source, rules: Sequence[Rule], reconciled: Reconciled
+) -> tuple[pl.DataFrame, list[_Expectation]]:
+    """One row per file, one column per rule with the number of rows that fail it, and an expectation for each."""
+    expected: dict[str, tuple[str, str]] = {}
+    for column in source.columns:
+        words = "required, readable" if column.required else "readable where given"
+        expected[f"column:{column.name}"] = ("contract", f"{source.name}.{column.name} is {words} as {column.type}")
+    expected["key"] = ("contract", f"{source.name}: one row per {', '.join(source.key)} in a file")
+    for reference in source.references:
+        if reference.severity == "error":
+            expected[f"reference:{reference.to}"] = ("contract", f"{source.name} refers to rows of {reference.to} that exist")
+    why = {rule.name: rule.why for rule in rules if rule.source == source.name}
+    for name in why:
+        expected[f"rule:{name}"] = ("rule", name)
+    files = [count.file for count in reconciled.files if count.source == source.name]
+    failing = (
+        reconciled.issues.filter((pl.col("source") == source.name) & (pl.col("severity") != "correction"))
+        .with_columns(
+            check=pl.when(pl.col("rule").is_in(list(why)))
+            .then(pl.lit("rule:") + pl.col("rule"))
+            .when(pl.col("rule").is_in(["reference", "parent_quarantined"]))
+            .then(pl.lit("reference"))
+            .when(pl.col("rule") == "conflicting_rows")
+            .then(pl.lit("key"))
+            .otherwise(pl.lit("column:") + pl.col("column_name"))
+        )
+        .filter((pl.col("severity") == "error") | pl.col("check").str.starts_with("rule:"))
+        .group_by("file", "check", "column_name")
+        .agg(rows=pl.struct("sheet", "row_number").n_unique())
+    )
+    counts: dict[tuple[str, str], int] = {}
+    by_columns = {
+        ", ".join(reference.columns): f"reference:{reference.to}" for reference in source.references
+    }
+    for file, check, column, rows in failing.iter_rows():
+        name = by_columns.get(column, check) if check == "reference" else check
+        counts[file, name] = counts.get((file, name), 0) + rows
+    unknown = {name for _, name in counts} - set(expected)
+    for name in sorted(unknown):
+        expected[name] = ("contract", f"{source.name}: {name}")
+    frame = pl.DataFrame({"file": files, **{name: [counts.get((file, name), 0) for file in files] for name in expected}})
+    expectations = [
+        _Expectation(
+            name=f"{source.name}: {name}",
+            kind=kind,
+            severity="warning",
+            blocking=False,
+            type="expect_column_values_to_be_between",
+            arguments={"column": name, "min_value": 0, "max_value": 0},
+            why=why.get(name.removeprefix("rule:"), words),
+            mend_sv="Se raderna i data_quality_issues; varje rad säger vad som vore rätt.",
+            mend_en="See the rows in data_quality_issues; each says what would be right.",
+        )
+        for name, (kind, words) in expected.items()
+    ]
+    return frame, expectations
+
+
+# -- marts ---------------------------------------------------------------------------------------------------------
+
+
+def judge_marts(
+    connection: duckdb.DuckDBPyConnection, batches: Sequence[BatchQuery], judgements: Sequence[Judgement]
+) -> list[Verdict]:
+    """Verdicts on a candidate. `connection` sees it in schema `main`, and the release before (if any) as `before`."""
+    frames = {batch.name: connection.execute(batch.query).pl() for batch in batches}
+    return _judge(
+        [
+            (f"marts.{judgement.batch}", frames[judgement.batch], _index(frames[judgement.batch]), [_expectation(judgement, False)])
+            for judgement in judgements
+        ]
+    )
+
+
+# -- Great Expectations --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Expectation:
+    name: str
+    kind: str
+    severity: str
+    blocking: bool
+    type: str
+    arguments: dict[str, Any]
+    why: str
+    mend_sv: str
+    mend_en: str
+    may_be_empty: bool = False
+
+
+def _expectation(judgement: Judgement, waived: bool) -> _Expectation:
+    return _Expectation(
+        name=judgement.name,
+        kind="judgement",
+        severity=judgement.severity,
+        blocking=judgement.severity == "blocking" and not waived,
+        type=judgement.expectation,
+        arguments=judgement.arguments,
+        why=judgement.why,
+        mend_sv=judgement.mend_sv,
+        mend_en=judgement.mend_en,
+        may_be_empty=judgement.may_be_empty,
+    )
+
+
+def _index(frame: pl.DataFrame) -> list[str]:
+    """The text columns: what an example is named by."""
+    return [name for name, kind in frame.schema.items() if kind == pl.String]
+
+
+def _judge(suites: Sequence[tuple[str, pl.DataFrame, list[str], list[_Expectation]]]) -> list[Verdict]:
+    # Importing Great Expectations takes seconds; commands that judge nothing must not pay for it.
+    import great_expectations as gx
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+    definition = (
+        context.data_sources.add_pandas("arrived").add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
+    )
+    verdicts: list[Verdict] = []
+    for suite_name, frame, index, expectations in suites:
+        if frame.is_empty():
+            verdicts += [_of_nothing(suite_name, expectation) for expectation in expectations]
+            continue
+        batch = definition.get_batch(batch_parameters={"dataframe": frame.to_pandas()})
+        suite = gx.ExpectationSuite(
+            name=suite_name,
+            expectations=[
+                ExpectationConfiguration(type=e.type, kwargs=e.arguments, meta={"position": position}).to_domain_obj()
+                for position, e in enumerate(expectations)
+            ],
+        )
+        outcome = batch.validate(
+            suite, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": index}
+        )
+        seen: set[int] = set()
+        for result in outcome.results:
+            position = result.expectation_config.meta["position"]
+            seen.add(position)
+            verdicts.append(_verdict(suite_name, expectations[position], result.to_json_dict(), index))
+        for position in set(range(len(expectations))) - seen:
+            raise RuntimeError(f"{suite_name}: {expectations[position].name} gave no result")
+    return verdicts
+
+
+def _of_nothing(suite: str, expectation: _Expectation) -> Verdict:
+    """Not applicable counts as failure, unless it was said to be allowed."""
+    return Verdict(
+        suite=suite,
+        name=expectation.name,
+        kind=expectation.kind,
+        severity=expectation.severity,
+        success=expectation.may_be_empty,
+        blocking=expectation.blocking,
+        expected=_words(expectation),
+        observed="nothing to judge",
+        threshold=_threshold(expectation),
+        examples="",
+        why=expectation.why,
+        mend_sv=expectation.mend_sv,
+        mend_en=expectation.mend_en,
+    )
+
+
+def _verdict(suite: str, expectation: _Expectation, result: Mapping[str, Any], index: list[str]) -> Verdict:
+    raised = _exception(result["exception_info"])
+    detail = result["result"]
+    if raised:
+        observed, examples = f"could not be judged: {raised}", ""
+    elif "unexpected_count" in detail:
+        observed = f"{detail['unexpected_count']} of {detail['element_count']} fail"
+        places = detail.get("unexpected_index_list") or []
+        examples = "; ".join(
+            ", ".join(f"{key}={value}" for key, value in place.items()) for place in places[:EXAMPLES]
+        )
+    else:
+        observed, examples = str(detail.get("observed_value")), ""
+    return Verdict(
+        suite=suite,
+        name=expectation.name,
+        kind=expectation.kind,
+        severity=expectation.severity,
+        success=bool(result["success"]) and not raised,
+        blocking=expectation.blocking,
+        expected=_words(expectation),
+        observed=observed,
+        threshold=_threshold(expectation),
+        examples=examples,
+        why=expectation.why,
+        mend_sv=expectation.mend_sv,
+        mend_en=expectation.mend_en,
+    )
+
+
+def _exception(info: Mapping[str, Any]) -> str:
+    """The message of an exception inside Great Expectations, which `success=False` alone would hide."""
+    if "raised_exception" in info:
+        return str(info["exception_message"]) if info["raised_exception"] else ""
+    return "; ".join(str(entry["exception_message"]) for entry in info.values() if entry["raised_exception"])
+
+
+def _words(expectation: _Expectation) -> str:
+    arguments = ", ".join(f"{key}={value}" for key, value in expectation.arguments.items())
+    return f"{expectation.type}({arguments})"
+
+
+def _threshold(expectation: _Expectation) -> str:
+    bounds = {k: v for k, v in expectation.arguments.items() if k in ("min_value", "max_value", "value_set", "value")}
+    return ", ".join(f"{key}={value}" for key, value in bounds.items())

@@ -1,0 +1,74 @@
+"""Reads the indicators: each is one SQL and one YAML of the same name, listed once in `dbt/dbt_project.yml`.
+
+What does not belong here: any arithmetic; that is done once, in the scorecard models.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dagster_project.settings import PROJECT_ROOT
+
+KPI_DIR = PROJECT_ROOT / "dbt" / "models" / "marts" / "kpi"
+
+
+class IndicatorError(Exception):
+    """An indicator's YAML is not well formed; the text names the indicator and the key."""
+
+
+class Indicator(BaseModel):
+    """What is declared of one indicator; `requires` are sources without which it is `no_data`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    name_sv: str
+    name_en: str
+    objective: str
+    unit: str
+    direction: str
+    basis: str
+    aggregation: Literal["ratio", "sum", "count_distinct", "median", "estimate"]
+    source_document: str
+    record_kind: str
+    requires: tuple[str, ...]
+    requires_any: tuple[str, ...] = ()
+    event_count: bool = False
+    own_dimensions: bool = False
+    period_rule: str | None = None
+    definition_sv: str
+    definition_en: str
+    numerator_sv: str
+    numerator_en: str
+    denominator_sv: str = ""
+    denominator_en: str = ""
+    weakness_sv: str
+    weakness_en: str
+    version: str
+    since: str
+
+
+def listed_indicators() -> tuple[str, ...]:
+    """The ids of the live indicators, in the order of the list in dbt_project.yml."""
+    project = yaml.safe_load((PROJECT_ROOT / "dbt" / "dbt_project.yml").read_text(encoding="utf-8"))
+    return tuple(project["vars"]["indicators"])
+
+
+@functools.cache
+def load_indicators(directory: Path = KPI_DIR) -> dict[str, Indicator]:
+    """Every listed indicator by id, in the order of the list; IndicatorError for a file that is not well formed."""
+    indicators = {}
+    for kpi_id in listed_indicators():
+        document = yaml.safe_load((directory / f"kpi_{kpi_id}.yml").read_text(encoding="utf-8"))
+        meta = document["models"][0]["config"]["meta"]["kpi"]
+        try:
+            indicators[kpi_id] = Indicator(id=kpi_id, **meta)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise IndicatorError(f"kpi_{kpi_id}.yml: {first['loc'][0]}: {first['msg']}") from error
+    return indicators

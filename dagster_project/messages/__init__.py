@@ -1,0 +1,31 @@
+"""The message catalogue: what people read, by key, in each language.
+
+A message is a key with arguments; `sv.yml` and `en.yml` hold the words. Another language is another file. What does
+not belong here: when a message is given.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import yaml
+
+LANGUAGES = ("sv", "en")
+
+
+@functools.cache
+def _catalogue(language: str) -> dict[str, str]:
+    path = Path(__file__).with_name(f"{language}.yml")
+    words = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {str(key): str(value) for key, value in words.items()}
+
+
+def message(key: str, language: str = "sv", **arguments: object) -> str:
+    """The words of `key` with its `{arguments}` filled in; KeyError when the key or an argument is missing."""
+    return _catalogue(language)[key].format(**arguments)
+
+
+def known_keys(language: str) -> frozenset[str]:
+    """All keys of one language's catalogue."""
+    return frozenset(_catalogue(language))

@@ -1,0 +1,172 @@
+"""The steps of a run as assets, in groups that read as the flow:
+
+a_parsed → b_reconciled → c_delivered (behind the first gate) → dbt's staging, intermediate and marts → g_gate → h_release
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DbtCliResource, dbt_assets
+
+from dagster_project.contracts import load_contracts
+from dagster_project.expectations import arrival_judgements, mart_expectations
+from dagster_project.flow import validate
+from dagster_project.flow.build import DBT_DIR
+from dagster_project.flow.validate import Verdict
+from dagster_project.orchestration.dbt_project import MANIFEST, Translator, manifest
+from dagster_project.orchestration.resource import RefreshResource
+
+_CONTRACTS = load_contracts()
+ARRIVALS_GATE = dg.AssetKey("arrivals_gate")
+MARTS_GATE = dg.AssetKey("marts_gate")
+
+
+@dg.multi_asset(
+    name="parsed",
+    specs=[
+        dg.AssetSpec(["parsed", name], group_name="a_parsed", description=source.description)
+        for name, source in _CONTRACTS.items()
+    ],
+)
+def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
+    """Files read and standardised, per source."""
+    for name in _CONTRACTS:
+        files = refresh.run.parse(name)
+        yield dg.MaterializeResult(
+            asset_key=["parsed", name],
+            metadata={
+                "files": len(files),
+                "rows_read": sum(file.rows_read for file in files),
+                "rows_quarantined": sum(file.rows_quarantined for file in files),
+                "sha256": {file.delivery.file: file.delivery.sha256 for file in files},
+            },
+        )
+
+
+@dg.multi_asset(
+    name="reconciled",
+    specs=[
+        dg.AssetSpec(
+            ["reconciled", name],
+            group_name="b_reconciled",
+            deps=[
+                ["parsed", name],
+                *(["reconciled", to] for to in sorted({r.to for r in source.references} - {name})),
+            ],
+        )
+        for name, source in _CONTRACTS.items()
+    ],
+)
+def reconciled(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
+    """Every row's fate, decided with all deliveries side by side."""
+    names = list(refresh.run.reconcile())
+    outcome = refresh.run.reconciled
+    assert outcome is not None
+    for name in names:
+        source = outcome.sources[name]
+        yield dg.MaterializeResult(
+            asset_key=["reconciled", name],
+            metadata={
+                "rows_read": source.rows_read,
+                "rows_accepted": source.rows_accepted,
+                "open_errors": source.own_errors,
+                "lost_with_parent": source.lost_with_parent,
+            },
+        )
+
+
+@dg.multi_asset(
+    name="arrivals_gate",
+    specs=[
+        dg.AssetSpec(ARRIVALS_GATE, group_name="c_delivered", deps=[["reconciled", name] for name in _CONTRACTS]),
+        *(
+            dg.AssetSpec(["delivered", name], group_name="c_delivered", deps=[ARRIVALS_GATE], skippable=True)
+            for name in _CONTRACTS
+        ),
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(j.name, asset=ARRIVALS_GATE, blocking=j.severity == "blocking", description=j.why)
+        for j in arrival_judgements()
+    ],
+)
+def arrivals_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Great Expectations on what arrived; nothing is delivered to dbt when it says stop."""
+    verdicts = refresh.run.judge_arrivals()
+    yield dg.MaterializeResult(asset_key=ARRIVALS_GATE, metadata=_counts(verdicts))
+    if refresh.run.ending != "stopped":
+        for name in _CONTRACTS:
+            yield dg.MaterializeResult(asset_key=["delivered", name])
+    yield from _checks(verdicts, ARRIVALS_GATE)
+
+
+@dbt_assets(manifest=manifest(), dagster_dbt_translator=Translator(), name="dbt")
+def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> Iterator[Any]:
+    """Staging, intermediate and marts."""
+    run = refresh.run
+    profiles = run.open_for_dbt()
+    with run.timed("dbt"):
+        invocation = DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(profiles)).cli(
+            ["build", "--exclude-resource-type", "unit_test"],
+            manifest=MANIFEST,
+            dagster_dbt_translator=Translator(),
+            context=context,
+            target_path=profiles / "target",
+        )
+        yield from invocation.stream()
+
+
+@dg.asset(
+    key=MARTS_GATE,
+    group_name="g_gate",
+    deps=[dbt_models],
+    check_specs=[
+        dg.AssetCheckSpec(j.name, asset=MARTS_GATE, blocking=j.severity == "blocking", description=j.why)
+        for j in mart_expectations()[1]
+    ],
+)
+def marts_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Great Expectations on the candidate; nothing is published when it says stop."""
+    verdicts = refresh.run.judge_marts(MANIFEST)
+    yield dg.MaterializeResult(asset_key=MARTS_GATE, metadata=_counts(verdicts))
+    yield from _checks(verdicts, MARTS_GATE)
+
+
+@dg.asset(group_name="h_release", deps=[MARTS_GATE])
+def release(refresh: RefreshResource) -> dg.MaterializeResult[Any]:
+    """The release, put in force by one swap."""
+    published = refresh.run.publish()
+    if published is None:
+        return dg.MaterializeResult(metadata={"published": False, "why": "no table differs"})
+    return dg.MaterializeResult(
+        metadata={"published": True, "release_id": published.release_id, "rows": dict(published.rows)}
+    )
+
+
+def _counts(verdicts: list[Verdict]) -> dict[str, int]:
+    return {
+        "expectations": len(verdicts),
+        "failed": sum(not verdict.success for verdict in verdicts),
+        "stopping": len(validate.stopping(verdicts)),
+    }
+
+
+def _checks(verdicts: list[Verdict], key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
+    for verdict in verdicts:
+        if verdict.kind == "judgement":
+            # A failure that was waived is shown, and does not stop.
+            waived = verdict.severity == "blocking" and not verdict.blocking
+            yield dg.AssetCheckResult(
+                check_name=verdict.name,
+                asset_key=key,
+                passed=verdict.success or waived,
+                severity=dg.AssetCheckSeverity.ERROR if verdict.blocking else dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "expected": verdict.expected,
+                    "observed": verdict.observed,
+                    "examples": verdict.examples,
+                    "waived": waived,
+                },
+            )

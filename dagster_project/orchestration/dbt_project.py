@@ -1,0 +1,48 @@
+"""Where dbt's project and manifest lie, and how dbt's models appear as assets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource
+
+from dagster_project.flow.build import DBT_DIR
+
+TARGET = DBT_DIR / "target"
+MANIFEST = TARGET / "manifest.json"
+STAMP = TARGET / "parsed_from.sha256"
+
+
+class Translator(DagsterDbtTranslator):
+    """dbt's models as assets, in groups that read as the flow."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """staging, intermediate, or the mart's folder."""
+        path = Path(dbt_resource_props["original_file_path"]).parts
+        layer = path[1] if len(path) > 2 else "sources"
+        return {"staging": "d_staging", "intermediate": "e_intermediate"}.get(layer, f"f_{'_'.join(path[1:-1])}")
+
+
+def manifest() -> Path:
+    """dbt's manifest, parsed anew when a file of the dbt project has changed since."""
+    now = _fingerprint()
+    if not (MANIFEST.exists() and STAMP.exists() and STAMP.read_text(encoding="utf-8") == now):
+        TARGET.mkdir(parents=True, exist_ok=True)
+        invocation = DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR / "parsing")).cli(
+            ["parse", "--quiet"], target_path=TARGET
+        )
+        invocation.wait()
+        STAMP.write_text(now, encoding="utf-8")
+    return MANIFEST
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*"):
+        for path in sorted(DBT_DIR.glob(pattern)):
+            if path.is_file():
+                digest.update(path.relative_to(DBT_DIR).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()

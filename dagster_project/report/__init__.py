@@ -1,0 +1,1 @@
+"""What people read: summaries and explanations made from the marts alone."""

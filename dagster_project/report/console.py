@@ -1,0 +1,234 @@
+"""What the command line shows: the summary of a run, what to mend, an explained figure, the releases.
+
+What does not belong here: deciding or computing anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from dagster_project.flow import validate
+from dagster_project.flow.refresh import Refresh
+from dagster_project.flow.releases import Release
+from dagster_project.messages import message
+from dagster_project.report.explain import SHOWN, Explanation, Record
+from dagster_project.settings import Workspace
+
+ERRORS_SHOWN = 20
+PLAIN_WIDTH = 120
+
+
+def _console() -> Console:
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+def nothing_new(refresh: Refresh) -> None:
+    """Say that the release in force already rests on exactly this."""
+    link = refresh.workspace.marts / "current"
+    _console().print(message("cli.nothing_new", release=link.resolve().name))
+
+
+def told(refresh: Refresh) -> None:
+    """The ending of a run: published with its summary, no difference, or stopped with what to mend."""
+    console = _console()
+    if refresh.ending == "stopped":
+        _stopped(console, refresh)
+        return
+    _deliveries(console, refresh)
+    if refresh.ending == "nothing_new":
+        console.print(message("cli.no_difference"))
+        return
+    assert refresh.release is not None
+    _scorecard(console, refresh)
+    _open_errors(console, refresh)
+    waived = [v.name for v in refresh.verdicts if v.severity == "blocking" and not v.blocking and not v.success]
+    if waived:
+        console.print(message("cli.waived", names=", ".join(waived)))
+    steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in refresh.profile.items())
+    console.print(message("cli.summary.profile", steps=steps), style="dim")
+    console.print(message("cli.published", release=refresh.release.release_id), style="bold")
+    console.print(message("cli.published_where", path=refresh.workspace.current_database))
+
+
+def checked(refresh: Refresh) -> None:
+    """The verdict on the deliveries, with what to mend."""
+    console = _console()
+    if refresh.ending == "stopped":
+        _stopped(console, refresh)
+        return
+    _deliveries(console, refresh)
+    _open_errors(console, refresh)
+    assert refresh.reconciled is not None
+    found = refresh.reconciled.issues.filter(pl.col("severity") != "correction").height
+    console.print(message("cli.check_warnings" if found else "cli.check_ok"), style="bold")
+
+
+def explained(explanation: Explanation) -> None:
+    """One figure with its records."""
+    console = _console()
+    console.print(explanation.name_sv, style="bold")
+    console.print(explanation.definition_sv)
+    console.print(message("cli.explain.period", start=explanation.period_start, end=explanation.period_end))
+    console.print(message("cli.explain.numerator", text=explanation.numerator_sv))
+    if explanation.denominator_sv:
+        console.print(message("cli.explain.denominator", text=explanation.denominator_sv))
+    console.print(message("cli.explain.weakness", text=explanation.weakness_sv), style="dim")
+    console.print(
+        message(
+            "cli.explain.value",
+            actual=number(explanation.actual),
+            numerator=number(explanation.numerator),
+            denominator=number(explanation.denominator),
+            coverage=share(explanation.coverage),
+            status=message(f"status.{explanation.status}"),
+        ),
+        style="bold",
+    )
+    _records(console, "cli.explain.counted", explanation.counted, explanation.counted_total, left_out=False)
+    if explanation.left_out_total:
+        _records(console, "cli.explain.left_out", explanation.left_out, explanation.left_out_total, left_out=True)
+    if explanation.period_rule is None:
+        console.print(message("cli.explain.summed", value=number(explanation.summed)), style="bold")
+    else:
+        console.print(message("cli.explain.state"))
+
+
+def listed(found: Sequence[Release], workspace: Workspace) -> None:
+    """The releases, oldest first, the one in force marked."""
+    console = _console()
+    if not found:
+        console.print(message("cli.no_release", folder=workspace.marts))
+    for release in found:
+        mark = "→" if release.in_force else " "
+        console.print(f"{mark} {release.release_id}  {release.released_at:%Y-%m-%d %H:%M} UTC  {release.as_of}")
+
+
+def number(value: float | None) -> str:
+    """A number the Swedish way: decimal comma, thin groups, at most four decimals."""
+    if value is None:
+        return "–"
+    text = f"{value:,.4f}".rstrip("0").rstrip(".")
+    return text.replace(",", "\u00a0").replace(".", ",")
+
+
+def share(value: float | None) -> str:
+    """A share as per cent with one decimal."""
+    return "–" if value is None else f"{value * 100:.1f}".replace(".", ",") + "\u00a0%"
+
+
+def figure(value: float | None, unit: str) -> str:
+    """A figure in its unit, with as many decimals as it carries."""
+    if value is None:
+        return "–"
+    if unit == "share":
+        return share(value)
+    if unit in ("count", "rank"):
+        return number(round(value, 1))
+    if unit == "sek":
+        return number(round(value)) + "\u00a0kr"
+    return number(round(value, 1))
+
+
+def _deliveries(console: Console, refresh: Refresh) -> None:
+    assert refresh.reconciled is not None
+    table = Table(title=message("cli.summary.deliveries"), title_justify="left", box=None, pad_edge=False)
+    table.add_column(message("cli.summary.source"))
+    columns = ("files", "read", "accepted", "quarantined", "repeated", "skipped")
+    for column in columns:
+        table.add_column(message(f"cli.summary.{column}"), justify="right")
+    by_source: dict[str, list[int]] = {}
+    for count in refresh.reconciled.files:
+        row = by_source.setdefault(count.source, [0] * len(columns))
+        values = (1, count.rows_read, count.rows_accepted, count.rows_quarantined, count.rows_repeated, count.rows_skipped)
+        for position, value in enumerate(values):
+            row[position] += value
+    for source, row in by_source.items():
+        table.add_row(source, *(number(value) for value in row))
+    console.print(table)
+    missing = [name for name, outcome in refresh.reconciled.sources.items() if not outcome.is_delivered]
+    if missing:
+        console.print(message("cli.missing", sources=", ".join(missing)), style="dim")
+
+
+def _scorecard(console: Console, refresh: Refresh) -> None:
+    """The latest year's figures for the whole organisation."""
+    with duckdb.connect(str(refresh.workspace.current_database), read_only=True) as con:
+        rows = con.execute(
+            "select c.name_sv, v.period, v.actual, c.unit, v.target_operator, v.target, v.status, v.coverage "
+            "from kpi_values as v join kpi_catalogue as c using (kpi_id) "
+            "where v.member_code = 'ALL' and v.category_group = 'ALL' and v.period_type = 'year' "
+            "and v.period = (select max(period) from dim_period where period_type = 'year') order by c.position"
+        ).fetchall()
+    table = Table(
+        title=message("cli.summary.title", name=refresh.settings.display_name), title_justify="left", box=None, pad_edge=False
+    )
+    for column, justify in (
+        ("indicator", "left"), ("period", "left"), ("value", "right"), ("target", "right"), ("status", "left"), ("coverage", "right")
+    ):
+        table.add_column(message(f"cli.summary.{column}"), justify=justify)  # type: ignore[arg-type]
+    for name, period, actual, unit, operator, target, status, coverage in rows:
+        aim = "" if operator is None else f"{operator} {figure(target, unit) if target is not None else ''}".strip()
+        table.add_row(name, period, figure(actual, unit), aim, message(f"status.{status}"), share(coverage))
+    console.print(table)
+
+
+def _stopped(console: Console, refresh: Refresh) -> None:
+    console.print(message("cli.stopped"), style="bold")
+    for verdict in validate.stopping(refresh.verdicts):
+        mend = verdict.mend_sv if refresh.settings.language == "sv" else verdict.mend_en
+        console.print("• " + message("cli.mend", what=mend))
+        if verdict.examples:
+            console.print(f"  {verdict.examples}", style="dim")
+    _open_errors(console, refresh)
+    if refresh.rejected is not None:
+        console.print(message("cli.stopped_where", path=refresh.rejected))
+
+
+def _open_errors(console: Console, refresh: Refresh) -> None:
+    if refresh.reconciled is None:
+        return
+    words = "message_sv" if refresh.settings.language == "sv" else "message_en"
+    for files in refresh.parsed.values():
+        for file in files:
+            if file.rejected is not None:
+                told = file.rejected.sv if refresh.settings.language == "sv" else file.rejected.en
+                console.print(message("cli.rejected_file", file=file.delivery.file, message=told))
+    issues = refresh.reconciled.issues.filter((pl.col("severity") == "error") & pl.col("is_open"))
+    if issues.is_empty():
+        return
+    console.print(message("cli.open_errors", count=issues.height))
+    for row in issues.head(ERRORS_SHOWN).iter_rows(named=True):
+        console.print(
+            "  " + message("cli.row", file=row["file"], row=row["row_number"], column=row["column_name"] or "", message=row[words])
+        )
+
+
+def _records(console: Console, title: str, records: Sequence[Record], total: int, left_out: bool) -> None:
+    table = Table(
+        title=message(title, shown=min(SHOWN, total), total=total), title_justify="left", box=None, pad_edge=False
+    )
+    table.add_column(message("cli.explain.record"))
+    table.add_column(message("cli.explain.date"))
+    if left_out:
+        table.add_column(message("cli.explain.why"))
+    else:
+        table.add_column(message("cli.explain.numerator", text=""), justify="right")
+        table.add_column(message("cli.explain.denominator", text=""), justify="right")
+    table.add_column(message("cli.explain.place"))
+    for record in records:
+        place = f"{record.source_file} : {record.source_row}"
+        if left_out:
+            kind, _, reason = (record.exclusion or "").partition(":")
+            table.add_row(record.record_id, record.event_date, f"{message(f'exclusion.{kind}')} ({reason})", place)
+        else:
+            numbers = [number(float(value)) if value else "–" for value in (record.numerator, record.denominator)]
+            table.add_row(record.record_id, record.event_date, *numbers, place)
+    console.print(table)

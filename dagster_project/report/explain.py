@@ -1,0 +1,145 @@
+"""Explains one published figure: its records, those left out and why, each with file and row, and the sum.
+
+Reads the release in force and nothing else. What does not belong here: how it is shown (cli.py).
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+ALL = "ALL"
+SHOWN = 200
+
+
+class UnknownFigure(Exception):
+    """No such indicator, period, member or group in the release; `kind`, `given` and `known` say which."""
+
+    def __init__(self, kind: str, given: str, known: list[str]) -> None:
+        self.kind = kind
+        self.given = given
+        self.known = difflib.get_close_matches(given, known, n=5, cutoff=0.3) or known[:10]
+        super().__init__(f"{kind}: {given}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record behind a figure."""
+
+    record_id: str
+    event_date: str
+    numerator: str
+    denominator: str
+    exclusion: str | None
+    source_file: str
+    source_row: int | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A figure as published, the records that it rests on, and what they sum to."""
+
+    name_sv: str
+    definition_sv: str
+    numerator_sv: str
+    denominator_sv: str
+    weakness_sv: str
+    unit: str
+    aggregation: str
+    period_rule: str | None
+    period_start: str
+    period_end: str
+    numerator: float | None
+    denominator: float | None
+    actual: float | None
+    coverage: float | None
+    status: str
+    counted: list[Record]
+    left_out: list[Record]
+    counted_total: int
+    left_out_total: int
+    summed: float | None
+
+
+def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: str = ALL) -> Explanation:
+    """The explanation of one row of `kpi_values`; UnknownFigure when there is no such row."""
+    with duckdb.connect(str(database), read_only=True) as con:
+        _known(con, "kpi", kpi_id, "select kpi_id from kpi_catalogue order by kpi_id")
+        _known(con, "period", period, "select period from dim_period order by period_start, period")
+        if member != ALL:
+            _known(con, "member", member, "select distinct member_code from kpi_values order by 1")
+        if group != ALL:
+            _known(con, "group", group, "select distinct category_group from kpi_values order by 1")
+        key = [kpi_id, period, member, group]
+        value = con.execute(
+            "select period_start, period_end, numerator, denominator, actual, coverage, status from kpi_values "
+            "where kpi_id = ? and period = ? and member_code = ? and category_group = ?",
+            key,
+        ).fetchone()
+        if value is None:
+            raise UnknownFigure("figure", " ".join(key), [])
+        words = con.execute(
+            "select name_sv, definition_sv, coalesce(numerator_sv, ''), coalesce(denominator_sv, ''), "
+            "coalesce(weakness_sv, ''), unit, aggregation, period_rule from kpi_catalogue where kpi_id = ?",
+            [kpi_id],
+        ).fetchone()
+        assert words is not None
+        where = (
+            "kpi_id = ? and member_code = ? and event_date between ? and ?"
+            + ("" if group == ALL else " and category_group = ?")
+        )
+        arguments = [kpi_id, member, value[0], value[1], *([] if group == ALL else [group])]
+        return Explanation(
+            *words,
+            str(value[0]),
+            str(value[1]),
+            *value[2:],
+            counted=_records(con, where + " and exclusion is null", arguments),
+            left_out=_records(con, where + " and exclusion is not null", arguments),
+            counted_total=_count(con, where + " and exclusion is null", arguments),
+            left_out_total=_count(con, where + " and exclusion is not null", arguments),
+            summed=_summed(con, words[6], words[7], where, arguments),
+        )
+
+
+def _known(con: duckdb.DuckDBPyConnection, kind: str, given: str, query: str) -> None:
+    known = [str(row[0]) for row in con.execute(query).fetchall()]
+    if given not in known:
+        raise UnknownFigure(kind, given, known)
+
+
+def _records(con: duckdb.DuckDBPyConnection, where: str, arguments: list[object]) -> list[Record]:
+    rows = con.execute(
+        "select record_id, cast(event_date as varchar), cast(cast(numerator as double) as varchar), "
+        "cast(cast(denominator as double) as varchar), exclusion, source_file, source_row from kpi_evidence "
+        f"where {where} order by event_date, record_id, source_file, source_row limit {SHOWN}",
+        arguments,
+    ).fetchall()
+    return [Record(*row) for row in rows]
+
+
+def _count(con: duckdb.DuckDBPyConnection, where: str, arguments: list[object]) -> int:
+    row = con.execute(f"select count(*) from kpi_evidence where {where}", arguments).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _summed(
+    con: duckdb.DuckDBPyConnection, aggregation: str, period_rule: str | None, where: str, arguments: list[object]
+) -> float | None:
+    """The figure counted again from its records, in the way its aggregation says; None for states and means."""
+    if period_rule is not None:
+        return None
+    expression = {
+        "ratio": "cast(sum(numerator) as double) / nullif(cast(sum(denominator) as double), 0)",
+        "sum": "cast(sum(numerator) as double)",
+        "count_distinct": "cast(count(distinct record_id) as double)",
+        "median": "median(cast(numerator as double))",
+    }.get(aggregation)
+    if expression is None:
+        return None
+    row = con.execute(f"select {expression} from kpi_evidence where {where} and exclusion is null", arguments).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,21 @@
+-- The first and last day on which some evidence is placed. One row; NULL where there is none.
+{{ config(materialized='table') }}
+select
+    min(dates.event_date) as first_date,
+    max(dates.event_date) as last_date
+from (
+    select event_date from {{ ref('int_evidence') }}
+    {% for kpi_id in var('indicators') %}
+        {% set relation = ref('kpi_' ~ kpi_id) %}
+        {% if indicator(kpi_id).get('own_dimensions') %}
+            union all
+            (
+                select unnest([min(event_date), max(event_date)]) as event_date
+                from {{ relation }}
+                where
+                    event_date <= (select as_of from {{ source('run', 'settings') }})
+                    and '{{ kpi_id }}' in (select kpi_id from {{ ref('kpi_catalogue') }} where is_live)
+            )
+        {% endif %}
+    {% endfor %}
+) as dates

@@ -1,0 +1,45 @@
+-- One row per live indicator, derived from the indicators' own YAML files.
+{% set words = [
+    'name_sv', 'name_en', 'objective', 'unit', 'direction', 'basis', 'aggregation', 'definition_sv', 'definition_en',
+    'numerator_sv', 'numerator_en', 'denominator_sv', 'denominator_en', 'weakness_sv', 'weakness_en',
+    'source_document', 'record_kind', 'version', 'since', 'period_rule',
+] %}
+with
+    deliveries as (select * from {{ source('run', 'deliveries') }}),
+
+    declared as (
+        {% for kpi_id in var('indicators') %}
+            {% set kpi = indicator(kpi_id) %}
+            {% if not loop.first %} union all {% endif %}
+            -- depends on {{ ref('kpi_' ~ kpi_id) }}
+            select
+                {{ loop.index }} as position,
+                '{{ kpi_id }}' as kpi_id,
+                {% for word in words %} {{ literal(kpi.get(word)) }} as {{ word }}, {% endfor %}
+                {{ 'true' if kpi.get('event_count') else 'false' }} as is_event_count,
+                {{ 'true' if kpi.get('own_dimensions') else 'false' }} as has_own_dimensions,
+                {{ (kpi.get('requires') or []) | tojson | replace('"', "'") }}::varchar[] as requires,
+                {{ (kpi.get('requires_any') or []) | tojson | replace('"', "'") }}::varchar[] as requires_any
+        {% endfor %}
+    )
+
+select
+    declared.position,
+    declared.kpi_id,
+    {% for word in words %} declared.{{ word }}, {% endfor %}
+    declared.is_event_count,
+    declared.has_own_dimensions,
+    array_to_string(declared.requires, ', ') as requires,
+    array_to_string(declared.requires_any, ', ') as requires_any,
+    not exists (
+        select 1 from deliveries
+        where list_contains(declared.requires, deliveries.source) and not deliveries.is_delivered
+    )
+    and (
+        len(declared.requires_any) = 0
+        or exists (
+            select 1 from deliveries
+            where list_contains(declared.requires_any, deliveries.source) and deliveries.is_delivered
+        )
+    ) as is_live
+from declared
