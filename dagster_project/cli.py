@@ -27,11 +27,9 @@ ORGANISATIONS = ("demo",)
 
 
 class PlainError(click.ClickException):
-    """A fault that is told in one plain sentence; exit code 1 unless another is given."""
+    """A fault that is told in one plain sentence; exit code 1."""
 
-    def __init__(self, words: str, code: int = EXIT_OTHER) -> None:
-        super().__init__(words)
-        self.exit_code = code
+    exit_code = EXIT_OTHER
 
     def show(self, file: Any = None) -> None:
         click.echo(self.message, err=True)
@@ -148,8 +146,20 @@ def rollback(release: str, data: Path | None) -> None:
 
 @cli.command(help=message("cli.help.demo"))
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--organisation", default="demo", show_default=True, type=click.Choice(ORGANISATIONS), help=message("cli.help.demo.organisation"))
-@click.option("--invoice-lines", default=3000, show_default=True, type=click.IntRange(0), help=message("cli.help.demo.lines"))
+@click.option(
+    "--organisation",
+    default="demo",
+    show_default=True,
+    type=click.Choice(ORGANISATIONS),
+    help=message("cli.help.demo.organisation"),
+)
+@click.option(
+    "--invoice-lines",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(0),
+    help=message("cli.help.demo.lines"),
+)
 @click.option("--seed", default=1, show_default=True, type=int, help=message("cli.help.demo.seed"))
 @click.option(
     "--variant",
@@ -187,7 +197,13 @@ def template(source: str, output: Path | None) -> None:
 
 @cli.command(help=message("cli.help.dev"))
 @_option_data
-@click.option("--port", default=3000, show_default=True, type=click.IntRange(1, 65535), help=message("cli.help.dev.port"))
+@click.option(
+    "--port",
+    default=3000,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help=message("cli.help.dev.port"),
+)
 def dev(data: Path | None, port: int) -> None:
     """Start Dagster's web interface on this computer."""
     from dagster_project.orchestration.instance import serve

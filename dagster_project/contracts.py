@@ -142,14 +142,20 @@ class Source(_Strict):
         for column in self.columns:
             for word in (column.name, column.label_sv, *column.aliases):
                 if known.setdefault(fold(word), column.name) != column.name:
-                    raise ContractError(f"{self.name}: heading {word!r} means both {known[fold(word)]} and {column.name}")
+                    raise ContractError(
+                        f"{self.name}: heading {word!r} means both {known[fold(word)]} and {column.name}"
+                    )
         return known
 
 
 def fold(text: str) -> str:
     """A heading or word without case, diacritics, spaces, hyphens, underscores and full stops."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c) and c not in " \t\r\n\u00a0\u2009\u202f-_.\ufeff")
+    return "".join(
+        c
+        for c in decomposed
+        if not unicodedata.combining(c) and c not in " \t\r\n\u00a0\u2009\u202f-_.\ufeff"
+    )
 
 
 @functools.cache
@@ -185,7 +191,11 @@ def _source(path: Path, table: dict[str, Any]) -> Source:
     ]
     try:
         return Source(
-            name=table["name"], area=path.parent.name, description=table["description"], columns=columns, **meta
+            name=table["name"],
+            area=path.parent.name,
+            description=table["description"],
+            columns=columns,
+            **meta,
         )
     except ValidationError as error:
         first = error.errors()[0]
@@ -202,7 +212,9 @@ def _parents_first(sources: dict[str, Source]) -> dict[str, Source]:
             if name not in ordered and all(r.to in ordered or r.to == name for r in source.references)
         ]
         if not ready:
-            raise ContractError(f"references in a circle among: {', '.join(sorted(set(sources) - set(ordered)))}")
+            raise ContractError(
+                f"references in a circle among: {', '.join(sorted(set(sources) - set(ordered)))}"
+            )
         for name in ready:
             ordered[name] = sources[name]
     return ordered

@@ -189,7 +189,9 @@ def load_settings(path: Path) -> Settings:
             f"/ the file is missing; create it with at least organisation and members"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: filen kan inte läsas (UTF-8) / cannot be read as UTF-8: {error}") from error
+        raise SettingsError(
+            f"{path}: filen kan inte läsas (UTF-8) / cannot be read as UTF-8: {error}"
+        ) from error
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:

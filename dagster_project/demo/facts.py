@@ -366,7 +366,7 @@ class Lesson:
     text: str
     expected_bids: int | None
     expected_price: Decimal | None
-    expected_review: bool | None
+    expected_review: Decimal | None
 
 
 @dataclass(slots=True)
@@ -391,7 +391,7 @@ class MaturityAnswer:
     organisation_name: str
     role: str | None
     answered_date: date
-    answer: str
+    answer: Decimal
 
 
 KEYS: dict[str, tuple[str, ...]] = {

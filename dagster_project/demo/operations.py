@@ -190,8 +190,8 @@ def _reported(world: World, rng: random.Random) -> None:
     ]
     for respondent in range(1, 6):
         for question in ("V1.1", "V1.2", "V2.1", "H1", "H2"):
-            # V1.1 is a yes/no question, the others are graded 1-4
-            answer = rng.choice(("ja", "nej")) if question == "V1.1" else str(rng.randint(1, 4))
+            # V1.1 is a yes/no question (3 or 0), the others are graded 1-4
+            answer = Decimal(rng.choice((0, 3)) if question == "V1.1" else rng.randint(1, 4))
             world.maturity_answers.append(
                 MaturityAnswer(
                     "ambition-2022", f"M{respondent}", question, world.name, rng.choice(("chef", "inköpare")),

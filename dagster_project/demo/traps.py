@@ -189,12 +189,13 @@ def _contracts(world: World) -> None:
     def add(
         contract_id: str, supplier: str, category: str, first: date, last: date | None, *buyers: str, **other: object
     ) -> None:
+        values: dict[str, object] = {
+            "procurement_id": None, "title": f"Planterat {contract_id}", "signed_date": None,
+            "valid_from": first, "valid_to": last, **other,
+        }  # fmt: skip
         world.contracts.append(
-            Contract(
-                contract_id, supplier, None, f"Planterat {contract_id}", category,
-                valid_from=first, valid_to=last, **{"signed_date": None, **other},  # type: ignore[arg-type]
-            )
-        )  # fmt: skip
+            Contract(contract_id=contract_id, supplier_id=supplier, category_code=category, **values)  # type: ignore[arg-type]
+        )
         world.reserved_contracts.add(contract_id)
         if not any(b.contract_id == contract_id for b in world.contract_buyers):
             world.contract_buyers.extend(ContractBuyer(contract_id, unit_id) for unit_id in buyers)
@@ -329,6 +330,7 @@ def _lines(world: World) -> None:
     line("T42", "ceiling", date(2020, 4, 1), 1, C2)
     line("T43", "ceiling", date(2020, 5, 1), -30_000, C2)
     line("T44", "ceiling", date(2020, 6, 1), 29_000, C2)
+    line("T46", "open", date(2020, 5, 15), 50_000, C2)  # keeps the quarter's sums positive
     line("T45", "ceiling", date(2020, 7, 1), 5_000, C2, unit=U3)
     line("T45", "ceiling", date(2020, 7, 1), 10, C2, unit=U3, number=2)
 

@@ -74,13 +74,39 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
     )
     region = [("county", code) for code in settings.region.counties]
     region += [("municipality", code) for code in settings.region.municipalities]
-    _table(connection, "region", pl.DataFrame(region, schema={"kind": pl.String, "code": pl.String}, orient="row"))
+    _table(
+        connection,
+        "region",
+        pl.DataFrame(region, schema={"kind": pl.String, "code": pl.String}, orient="row"),
+    )
     _table(
         connection,
         "excluded_procedures",
         pl.DataFrame({"procedure": list(settings.scope.exclude_procedures)}, schema={"procedure": pl.String}),
     )
     return connection
+
+
+def write_profile(workspace: Workspace) -> Path:
+    """Write the profile that points dbt at the build database; the folder that it lies in."""
+    folder = workspace.warehouse / "dbt"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = {
+        "type": "duckdb",
+        "path": str(build_database(workspace)),
+        "threads": 1,
+        "settings": {
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(workspace.warehouse / "tmp"),
+            "threads": 2,
+        },
+    }
+    text = yaml.safe_dump({"mattstock": {"target": "embedded", "outputs": {"embedded": target}}})
+    path = folder / "profiles.yml"
+    # Left alone when nothing changes: dbt parses everything anew when its profile changes.
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    return folder
 
 
 def write_arrivals(
@@ -93,14 +119,21 @@ def write_arrivals(
         connection,
         "deliveries",
         pl.DataFrame(
-            [{"source": name, "is_delivered": outcome.is_delivered} for name, outcome in reconciled.sources.items()],
+            [
+                {"source": name, "is_delivered": outcome.is_delivered}
+                for name, outcome in reconciled.sources.items()
+            ],
             schema={"source": pl.String, "is_delivered": pl.Boolean},
         ).sort("source"),
     )
     schema: dict[str, Any] = {
         name: pl.String if name in ("source", "file") else pl.Int64 for name in FileCount.__dataclass_fields__
     }
-    _table(connection, "quality_summary", pl.DataFrame([asdict(count) for count in reconciled.files], schema=schema))
+    _table(
+        connection,
+        "quality_summary",
+        pl.DataFrame([asdict(count) for count in reconciled.files], schema=schema),
+    )
     _table(connection, "quality_issues", reconciled.issues.cast(ISSUES_SCHEMA))  # type: ignore[arg-type]
     _table(
         connection,
@@ -129,8 +162,22 @@ def write_arrivals(
 
 def write_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None:
     """Every expectation's result, as the mart `validation_results`."""
-    names = ["suite", "name", "kind", "success", "expected", "observed", "threshold", "severity", "blocking", "examples", "why"]
-    schema: dict[str, Any] = {name: pl.Boolean if name in ("success", "blocking") else pl.String for name in names}
+    names = [
+        "suite",
+        "name",
+        "kind",
+        "success",
+        "expected",
+        "observed",
+        "threshold",
+        "severity",
+        "blocking",
+        "examples",
+        "why",
+    ]
+    schema: dict[str, Any] = {
+        name: pl.Boolean if name in ("success", "blocking") else pl.String for name in names
+    }
     rows = [{name: asdict(verdict)[name] for name in names} for verdict in verdicts]
     _table(connection, "validation_results", pl.DataFrame(rows, schema=schema), schema="main")
 
@@ -139,7 +186,12 @@ def write_dictionary(connection: duckdb.DuckDBPyConnection, manifest: Path) -> N
     """The mart `mart_columns`: every published column with its type, unit and description, as declared in dbt."""
     described = _declared_columns(json.loads(manifest.read_text(encoding="utf-8")))
     rows = [
-        {"table": table, "column": column, "type": kind, **described.get((table, column), {"unit": None, "description": None})}
+        {
+            "table": table,
+            "column": column,
+            "type": kind,
+            **described.get((table, column), {"unit": None, "description": None}),
+        }
         for table, column, kind in connection.execute(
             "select table_name, column_name, data_type from information_schema.columns "
             "where table_schema = 'main' and table_catalog = current_database() order by table_name, ordinal_position"
@@ -166,7 +218,9 @@ def _declared_columns(manifest: Mapping[str, Any]) -> dict[tuple[str, str], dict
     return described
 
 
-def _table(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, schema: str = "run") -> None:
+def _table(
+    connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame, schema: str = "run"
+) -> None:
     connection.register("incoming", frame.to_arrow())
     connection.execute(f"create or replace table {schema}.{name} as select * from incoming")
     connection.unregister("incoming")

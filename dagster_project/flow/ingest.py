@@ -51,7 +51,7 @@ class Delivery:
 def natural_key(file: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key: case-folded, numbers by value, so that `a_9` comes before `a_10`."""
     parts = re.split(r"([0-9]+)", file.casefold())
-    return tuple((0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts if part)
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
 
 
 def deliveries(workspace: Workspace) -> list[Delivery]:

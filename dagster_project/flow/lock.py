@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from dagster_project.messages import message
 from dagster_project.settings import Workspace
@@ -96,7 +97,7 @@ class FolderLock:
         self._command = command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
         self._on_wait = on_wait
 
-    def __enter__(self) -> FolderLock:
+    def __enter__(self) -> Self:
         with _guard:
             hold = _holds.get(self._key)
             if hold is not None:

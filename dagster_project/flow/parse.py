@@ -401,7 +401,8 @@ def _refusal(delivery: Delivery, rule: str, arguments: Mapping[str, object]) -> 
 @contextmanager
 def _scratch(workspace: Workspace) -> Iterator[Path]:
     folder = workspace.warehouse / "scratch" / f"{os.getpid()}-{secrets.token_hex(6)}"
-    folder.mkdir(parents=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700)  # text as delivered lies here while it is read
     try:
         yield folder
     finally:

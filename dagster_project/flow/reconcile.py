@@ -151,9 +151,8 @@ class Reconciler:
         for part, target in (("rows", "parsed"), ("bad", "unread")):
             selects = [empty]
             for number, file in enumerate(files):
-                names = ", ".join(f'"{c.name}"' for c in source.columns)
                 selects.append(
-                    f"select {names}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
+                    f"select {_names(source)}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
                     f"from read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
                 )
             body = " union all ".join(selects)
@@ -200,18 +199,16 @@ class Reconciler:
 
     def _create_lost(self, source: Source) -> None:
         """Keys of quarantined rows, with where they are: what a child refers to when its parent is set aside."""
-        names = ", ".join(f'"{c.name}"' for c in source.columns)
         self._con.execute(
             f"create table arrival.{source.name}_lost as "
-            f"select {names}, file_no, sheet, row, cast(null as varchar) as with_parent from arrival.{source.name}_unread "
-            f"union all select {', '.join(f'p."{c.name}"' for c in source.columns)}, p.file_no, p.sheet, p.row, o.with_parent "
+            f"select {_names(source)}, file_no, sheet, row, cast(null as varchar) as with_parent from arrival.{source.name}_unread "
+            f"union all select {_names(source, 'p')}, p.file_no, p.sheet, p.row, o.with_parent "
             f"from arrival.{source.name}_parsed as p "
             f"join arrival.{source.name}_out as o on o.file_no = p.file_no and o.sheet = p.sheet and o.row = p.row "
             "where o.fate = 'quarantined'"
         )
 
     def _create_delivered(self, source: Source, files: Sequence[ParsedFile]) -> None:
-        names = ", ".join(f'p."{c.name}"' for c in source.columns)
         self._con.execute(
             f"create table arrival.{source.name}_files (file_no bigint, file varchar)",
         )
@@ -222,7 +219,7 @@ class Reconciler:
         big = sum(file.rows_accepted for file in files) > TABLE_UP_TO_ROWS
         self._con.execute(
             f"create {'view' if big else 'table'} delivered.{source.name} as "
-            f"select {names}, f.file as source_file, nullif(p.sheet, '') as source_sheet, p.row as source_row, "
+            f"select {_names(source, 'p')}, f.file as source_file, nullif(p.sheet, '') as source_sheet, p.row as source_row, "
             f"'register' as origin from {self._standing(source)} as p "
             f"join arrival.{source.name}_files as f using (file_no)"
         )
@@ -231,7 +228,7 @@ class Reconciler:
 
     def _apply_row_rule(self, source: Source, rule: Rule) -> None:
         holds = self._resolve(rule.holds or "", source)
-        offenders = self._con.execute(
+        offenders = self._con.sql(
             f"select r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value "
             f"from arrival.{source.name}_parsed as r where not coalesce(({holds}), true)"
         ).pl()
@@ -243,7 +240,7 @@ class Reconciler:
 
     def _offenders(self, source: Source, rule: Rule) -> pl.DataFrame:
         query = self._resolve(rule.offenders or "", source)
-        return self._con.execute(
+        return self._con.sql(
             f"select distinct r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value from ({query}) as hit "
             f"join arrival.{source.name}_parsed as r using (file_no, sheet, row) order by all"
         ).pl()
@@ -280,7 +277,7 @@ class Reconciler:
         )
         same = " and ".join(f'k."{column}" is not distinct from r."{column}"' for column in own)
         lost_match = match.replace("t.", "q.")
-        offenders = self._con.execute(
+        offenders = self._con.sql(
             f"select r.file_no, r.sheet, r.row, {_raw(own)} as raw_value, "
             f"(select min(coalesce(q.with_parent, f.file || chr(31) || q.row)) from arrival.{reference.to}_lost as q "
             f"join arrival.{reference.to}_files as f using (file_no) where {lost_match}) as parent "
@@ -292,7 +289,13 @@ class Reconciler:
         columns = ", ".join(own)
         if reference.severity == "warning":
             self._report(
-                source, "warning", "reference", columns, offenders, target=target.name, target_sv=target.name_sv
+                source,
+                "warning",
+                "reference",
+                columns,
+                offenders,
+                target=target.name,
+                target_sv=target.name_sv,
             )
             return
         cascade = offenders.filter(pl.col("parent").is_not_null()).with_columns(
@@ -302,8 +305,18 @@ class Reconciler:
         broken = offenders.filter(pl.col("parent").is_null())
         self._quarantine(source, broken)
         self._quarantine(source, cascade.with_columns(with_parent=pl.col("parent")))
-        self._report(source, "error", "reference", columns, broken, target=target.name, target_sv=target.name_sv)
-        self._report(source, "error", "parent_quarantined", columns, cascade, target=target.name, target_sv=target.name_sv)
+        self._report(
+            source, "error", "reference", columns, broken, target=target.name, target_sv=target.name_sv
+        )
+        self._report(
+            source,
+            "error",
+            "parent_quarantined",
+            columns,
+            cascade,
+            target=target.name,
+            target_sv=target.name_sv,
+        )
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
@@ -327,7 +340,7 @@ class Reconciler:
         """Two different rows with one key inside one file are an error for both; equal ones are one row repeated."""
         if not self._shared_keys(source, source.key, "shared"):
             return
-        offenders = self._con.execute(
+        offenders = self._con.sql(
             f"select file_no, sheet, row, {_raw(source.key, '')} as raw_value from ("
             "select *, min(row_hash) over w <> max(row_hash) over w as differs from shared "
             "window w as (partition by key_hash, file_no)) where differs order by all"
@@ -347,7 +360,9 @@ class Reconciler:
 
         Only an accepted row supersedes: where a set rule quarantines a row, what it had superseded stands again.
         """
-        rules = [r for r in self._rules if r.kind == "set" and r.effect == "quarantine" and r.source == source.name]
+        rules = [
+            r for r in self._rules if r.kind == "set" and r.effect == "quarantine" and r.source == source.name
+        ]
         while True:
             corrections = self._supersede(source, files)
             fallen = False
@@ -384,12 +399,14 @@ class Reconciler:
             corrections.append(self._write_chain(source, "key_hash"))
         return pl.concat(corrections)
 
-    def _supersede_wholes(self, source: Source, whole: Sequence[str], numbered: Sequence[int]) -> pl.DataFrame:
+    def _supersede_wholes(
+        self, source: Source, whole: Sequence[str], numbered: Sequence[int]
+    ) -> pl.DataFrame:
         keys = ", ".join(f'"{column}"' for column in whole)
-        line = [c.name for c in source.columns if c.name not in (*whole, "line_no")]
+        line = ", ".join(f'"{c.name}"' for c in source.columns if c.name not in (*whole, "line_no"))
         self._con.execute(
             f"create or replace temp table documents as select hash({keys}) as whole_hash, file_no, "
-            f"sum(hash({', '.join(f'"{name}"' for name in line)})::hugeint) as row_hash "
+            f"sum(hash({line})::hugeint) as row_hash "
             f"from {self._standing(source)} group by all"
         )
         self._con.execute(
@@ -425,20 +442,29 @@ class Reconciler:
     def _corrections(self, source: Source) -> pl.DataFrame:
         """Old value, new value, both files, for every column in which a superseded row differs from its successor."""
         values = [c for c in source.columns if c.name not in source.key]
-        pairs = self._con.execute(
-            "select n.file_no as new_file, n.sheet, n.row, o.file_no as old_file, o.row as old_row, "
-            + ", ".join(f'cast(n."{c.name}" as varchar) as "new_{c.name}", cast(o."{c.name}" as varchar) as "old_{c.name}"' for c in values)
-            + " from (select *, lag(row) over w as before_row, lag(file_no) over w as before_file, lag(sheet) over w as before_sheet "
-            "from links where not coalesce(is_repeat, false) window w as (partition by key_hash order by file_no)) as n "
-            "join links as o on o.key_hash = n.key_hash and o.file_no = n.before_file and o.row = n.before_row "
-            "and o.sheet = n.before_sheet order by all"
-        ).pl() if values else pl.DataFrame()
+        pairs = (
+            self._con.sql(
+                "select n.file_no as new_file, n.sheet, n.row, o.file_no as old_file, o.row as old_row, "
+                + ", ".join(
+                    f'cast(n."{c.name}" as varchar) as "new_{c.name}", cast(o."{c.name}" as varchar) as "old_{c.name}"'
+                    for c in values
+                )
+                + " from (select *, lag(row) over w as before_row, lag(file_no) over w as before_file, lag(sheet) over w as before_sheet "
+                "from links where not coalesce(is_repeat, false) window w as (partition by key_hash order by file_no)) as n "
+                "join links as o on o.key_hash = n.key_hash and o.file_no = n.before_file and o.row = n.before_row "
+                "and o.sheet = n.before_sheet order by all"
+            ).pl()
+            if values
+            else pl.DataFrame()
+        )
         found = [pl.DataFrame(schema=ISSUES_SCHEMA)]
         if pairs.is_empty():
             return found[0]
         names = self._file_names(source)
         for column in values:
-            changed = pairs.filter(pl.col(f"new_{column.name}").ne_missing(pl.col(f"old_{column.name}"))).select(
+            changed = pairs.filter(
+                pl.col(f"new_{column.name}").ne_missing(pl.col(f"old_{column.name}"))
+            ).select(
                 file_no="new_file",
                 sheet="sheet",
                 row="row",
@@ -468,7 +494,12 @@ class Reconciler:
 
     def _report_rule(self, source: Source, rule: Rule, offenders: pl.DataFrame, severity: str) -> None:
         frame = self._frame(
-            source, severity, rule.name, ", ".join(rule.columns), offenders, words=(rule.message_sv, rule.message_en)
+            source,
+            severity,
+            rule.name,
+            ", ".join(rule.columns),
+            offenders,
+            words=(rule.message_sv, rule.message_en),
         )
         self._issues.append(frame)
 
@@ -476,7 +507,7 @@ class Reconciler:
         self, source: Source, severity: str, rule: str, column: str, offenders: pl.DataFrame, **arguments: str
     ) -> None:
         if offenders.height:
-            self._issues.append(self._frame(source, severity, rule, column, offenders, **arguments))
+            self._issues.append(self._frame(source, severity, rule, column, offenders, arguments=arguments))
 
     def _frame(
         self,
@@ -487,15 +518,15 @@ class Reconciler:
         offenders: pl.DataFrame,
         words: tuple[str, str] | None = None,
         is_open: bool = True,
-        **arguments: str,
+        arguments: Mapping[str, str] | None = None,
     ) -> pl.DataFrame:
         """Findings as rows; `{…}` in the words is filled from the arguments and from the offenders' own columns."""
         names = self._file_names(source)
         if words is None:
             columns = {name: f"\x00{name}\x00" for name in offenders.columns}
             words = (
-                message(f"row.{rule}", "sv", **{**columns, **arguments}),
-                message(f"row.{rule}", "en", **{**columns, **arguments}),
+                message(f"row.{rule}", "sv", **{**columns, **(arguments or {})}),
+                message(f"row.{rule}", "en", **{**columns, **(arguments or {})}),
             )
         return offenders.select(
             severity=pl.lit(severity),
@@ -516,9 +547,8 @@ class Reconciler:
         return {number: file.delivery.file for number, file in enumerate(usable)}
 
     def _scalar(self, query: str) -> int:
-        row = self._con.execute(query).fetchone()
-        assert row is not None
-        return int(row[0])
+        [(value,)] = self._con.execute(query).fetchall()
+        return int(value)
 
     # -- the result ------------------------------------------------------------------------------------------------
 
@@ -536,7 +566,9 @@ class Reconciler:
         warned = {
             (str(source), str(file)): int(count)
             for source, file, count in result.issues.filter(pl.col("severity") == "warning")
-            .group_by("source", "file").len().iter_rows()
+            .group_by("source", "file")
+            .len()
+            .iter_rows()
         }
         for name, files in self._files.items():
             self._count(self._contracts[name], files, warned, result)
@@ -544,7 +576,15 @@ class Reconciler:
             if name not in result.sources:
                 result.sources[name] = SourceOutcome(name, False, 0, 0, 0, 0, (), ())
         result.issues = result.issues.sort(
-            "source", "file", "sheet", "row_number", "severity", "rule", "column_name", "raw_value", "message_sv",
+            "source",
+            "file",
+            "sheet",
+            "row_number",
+            "severity",
+            "rule",
+            "column_name",
+            "raw_value",
+            "message_sv",
             nulls_last=False,
         )
         return result
@@ -567,20 +607,28 @@ class Reconciler:
     def _answered(self, source: Source) -> pl.DataFrame:
         """Quarantined rows whose key an accepted row of a later file bears: no open error any more."""
         match = " and ".join(f'a."{column}" is not distinct from l."{column}"' for column in source.key)
-        first = source.column(source.key[0])
-        given = " or ".join(f'l."{column}" is not null' for column in source.key if source.column(column).required)
-        hit = self._con.execute(
+        given = " and ".join(f'l."{column}" is not null' for column in self._always_given(source))
+        hit = self._con.sql(
             f"select distinct f.file, nullif(l.sheet, '') as sheet, l.row as row_number "
             f"from arrival.{source.name}_lost as l join arrival.{source.name}_files as f using (file_no) "
-            f"where ({given or f'l."{first.name}" is not null'}) and exists (select 1 from {self._standing(source)} as a "
+            f"where ({given}) and exists (select 1 from {self._standing(source)} as a "
             f"where a.file_no > l.file_no and {match})"
         ).pl()
         return hit.with_columns(source=pl.lit(source.name)).cast(
             {"file": pl.String, "sheet": pl.String, "row_number": pl.Int64}
         )
 
+    @staticmethod
+    def _always_given(source: Source) -> list[str]:
+        """The key columns that a row must have before another row can answer it."""
+        return [name for name in source.key if source.column(name).required] or [source.key[0]]
+
     def _count(
-        self, source: Source, files: Sequence[ParsedFile], warned: Mapping[tuple[str, str], int], result: Reconciled
+        self,
+        source: Source,
+        files: Sequence[ParsedFile],
+        warned: Mapping[tuple[str, str], int],
+        result: Reconciled,
     ) -> None:
         fates: dict[int, dict[str, int]] = {}
         for number, fate, count in self._con.execute(
@@ -622,9 +670,13 @@ class Reconciler:
         rows = result.issues.filter(
             (pl.col("source") == source.name) & (pl.col("severity") == "error") & pl.col("is_open")
         )
-        cascade = rows.filter(pl.col("rule") == "parent_quarantined").select("file", "sheet", "row_number").unique()
-        own_rows = rows.select("file", "sheet", "row_number").unique().join(
-            cascade, on=["file", "sheet", "row_number"], how="anti", nulls_equal=True
+        cascade = (
+            rows.filter(pl.col("rule") == "parent_quarantined").select("file", "sheet", "row_number").unique()
+        )
+        own_rows = (
+            rows.select("file", "sheet", "row_number")
+            .unique()
+            .join(cascade, on=["file", "sheet", "row_number"], how="anti", nulls_equal=True)
         )
         parents = self._con.execute(
             f"select with_parent, count(*) as n from arrival.{source.name}_out where with_parent is not null "
@@ -640,6 +692,12 @@ class Reconciler:
             parents_to_mend=tuple(parent.replace("\x1f", " rad ") for parent, _ in parents),
             rejected_files=tuple(file.delivery.file for file in files if file.rejected is not None),
         )
+
+
+def _names(source: Source, alias: str = "") -> str:
+    """The source's columns as a select list."""
+    prefix = f"{alias}." if alias else ""
+    return ", ".join(f'{prefix}"{column.name}"' for column in source.columns)
 
 
 def _row_hash(source: Source) -> str:
@@ -658,7 +716,10 @@ def _quoted(path: object) -> str:
 def _filled(text: str) -> pl.Expr:
     """Words with NUL-framed column names as an expression that puts each row's own values in."""
     pieces = text.split("\x00")
-    parts = [pl.lit(piece) if position % 2 == 0 else pl.col(piece).cast(pl.String).fill_null("") for position, piece in enumerate(pieces)]
+    parts = [
+        pl.lit(piece) if position % 2 == 0 else pl.col(piece).cast(pl.String).fill_null("")
+        for position, piece in enumerate(pieces)
+    ]
     return pl.concat_str(parts)
 
 
@@ -672,5 +733,6 @@ def _close_answered(issues: pl.DataFrame, answered: pl.DataFrame | None) -> pl.D
         nulls_equal=True,
     )
     return marked.with_columns(
-        is_open=pl.col("is_open") & ~(pl.col("is_answered").fill_null(False) & (pl.col("severity") == "error"))
+        is_open=pl.col("is_open")
+        & ~(pl.col("is_answered").fill_null(False) & (pl.col("severity") == "error"))
     ).drop("is_answered")

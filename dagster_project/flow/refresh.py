@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 from zoneinfo import ZoneInfo
 
 import duckdb
-import yaml
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
@@ -35,7 +34,13 @@ from dagster_project.flow.values.identity import pseudonym_key
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace, load_settings
 
 SCHEMA_VERSION = "1"
-CODE = ("dagster_project/**/*.py", "dagster_project/**/*.yml", "dbt/**/*.sql", "dbt/**/*.yml", "expectations/**/*.yml")
+CODE = (
+    "dagster_project/**/*.py",
+    "dagster_project/**/*.yml",
+    "dbt/**/*.sql",
+    "dbt/**/*.yml",
+    "expectations/**/*.yml",
+)
 
 Ending = Literal["published", "nothing_new", "stopped"]
 
@@ -82,9 +87,9 @@ class Refresh:
         self._lock = FolderLock(workspace, wait=wait)
         self._connection: duckdb.DuckDBPyConnection | None = None
 
-    def __enter__(self) -> Refresh:
+    def __enter__(self) -> Self:
         self._lock.__enter__()
-        publish.clean_leftovers(self.workspace)
+        releases.clean_leftovers(self.workspace)
         with self.timed("deliveries"):
             self.deliveries = deliveries(self.workspace)
         return self
@@ -185,30 +190,7 @@ class Refresh:
     def open_for_dbt(self) -> Path:
         """Let go of the build database and write the profile that points dbt at it; the profiles folder."""
         self._close()
-        folder = self.workspace.warehouse / "dbt"
-        folder.mkdir(parents=True, exist_ok=True)
-        profile = {
-            "mattstock": {
-                "target": "embedded",
-                "outputs": {
-                    "embedded": {
-                        "type": "duckdb",
-                        "path": str(build.build_database(self.workspace)),
-                        "threads": 1,
-                        "settings": {
-                            "memory_limit": build.MEMORY_LIMIT,
-                            "temp_directory": str(self.workspace.warehouse / "tmp"),
-                            "threads": 2,
-                        },
-                    }
-                },
-            }
-        }
-        text = yaml.safe_dump(profile)
-        path = folder / "profiles.yml"
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-        return folder
+        return build.write_profile(self.workspace)
 
     def judge_marts(self, manifest: Path) -> list[Verdict]:
         """The second border; writes the marts that describe the run. Sets the ending to `stopped` likewise."""
@@ -267,7 +249,9 @@ class Refresh:
             "as_of": self.as_of.isoformat(),
             "stopped_by": [vars(verdict) for verdict in validate.stopping(self.verdicts)],
         }
-        self.rejected = publish.reject(build.build_database(self.workspace), self.workspace, self.run_id, report)
+        self.rejected = publish.reject(
+            build.build_database(self.workspace), self.workspace, self.run_id, report
+        )
         return self.rejected
 
     # -- inside ----------------------------------------------------------------------------------------------------
@@ -295,7 +279,9 @@ class Refresh:
             return {}
         with duckdb.connect(str(current.database), read_only=True) as before:
             return dict(
-                before.execute("select source, cast(sum(rows_accepted) as bigint) from data_quality_summary group by all").fetchall()
+                before.execute(
+                    "select source, cast(sum(rows_accepted) as bigint) from data_quality_summary group by all"
+                ).fetchall()
             )
 
     def _attach_before(self, connection: duckdb.DuckDBPyConnection) -> None:

@@ -118,7 +118,8 @@ def alternatives(source: Source) -> list[tuple[str, str]]:
 def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choices: Choices) -> Standardised:
     """Type every row of a batch (columns `c0`…, `_row`, `_extra`). Nothing is dropped but skipped rows, counted."""
     places = {name: found[0] for name, found in positions(header, choices.headings).items()}
-    data = _without_skipped(batch, places, source)
+    first = next((position for position, cell in enumerate(header) if cell), 0)
+    data = _without_skipped(batch, first, places, source)
     text = {
         column.name: _translated(data[f"c{places[column.name]}"], choices.words.get(column.name, {}), column)
         for column in source.columns
@@ -156,17 +157,19 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
 # -- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _without_skipped(batch: pl.DataFrame, places: Mapping[str, int], source: Source) -> pl.DataFrame:
+def _without_skipped(
+    batch: pl.DataFrame, first_position: int, places: Mapping[str, int], source: Source
+) -> pl.DataFrame:
     """Without the template's help row and without summing rows.
 
     A summing row has a first cell that begins with Summa or Totalt, and every other required cell empty but the
     numbers, which hold the sums. Where all the others are numbers, the first cell must be that word alone.
     """
-    first = pl.col("c0")
+    first = pl.col(f"c{first_position}")
     others = [
         f"c{places[name]}"
         for name in source.required_columns
-        if name in places and places[name] != 0 and source.column(name).type not in NUMBERS
+        if name in places and places[name] != first_position and source.column(name).type not in NUMBERS
     ]
     if others:
         summing = first.str.contains(SUMMING_ROW) & pl.all_horizontal(pl.col(name).is_null() for name in others)

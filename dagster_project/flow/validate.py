@@ -71,7 +71,12 @@ def judge_arrivals(
     for judgement in judgements:
         waived = judgement.waived_by_accept_quarantine and accept_quarantine
         suites.append(
-            (f"arrivals.{judgement.batch}", frames[judgement.batch], _index(frames[judgement.batch]), [_expectation(judgement, waived)])
+            (
+                f"arrivals.{judgement.batch}",
+                frames[judgement.batch],
+                _index(frames[judgement.batch]),
+                [_expectation(judgement, waived)],
+            )
         )
     for name, source in contracts.items():
         if reconciled.sources[name].is_delivered:
@@ -95,8 +100,17 @@ def _arrival_frames(
     files = pl.DataFrame(
         [asdict(count) for count in reconciled.files],
         schema_overrides={"rows_read": pl.Int64},
-        schema=None if reconciled.files else {"source": pl.String, "file": pl.String, "rows_read": pl.Int64,
-            "rows_accepted": pl.Int64, "rows_quarantined": pl.Int64, "rows_repeated": pl.Int64, "rows_skipped": pl.Int64},
+        schema=None
+        if reconciled.files
+        else {
+            "source": pl.String,
+            "file": pl.String,
+            "rows_read": pl.Int64,
+            "rows_accepted": pl.Int64,
+            "rows_quarantined": pl.Int64,
+            "rows_repeated": pl.Int64,
+            "rows_skipped": pl.Int64,
+        },
     ).with_columns(
         rows_unaccounted=pl.col("rows_read")
         - pl.col("rows_accepted")
@@ -149,11 +163,17 @@ def _rule_frame(
     expected: dict[str, tuple[str, str]] = {}
     for column in source.columns:
         words = "required, readable" if column.required else "readable where given"
-        expected[f"column:{column.name}"] = ("contract", f"{source.name}.{column.name} is {words} as {column.type}")
+        expected[f"column:{column.name}"] = (
+            "contract",
+            f"{source.name}.{column.name} is {words} as {column.type}",
+        )
     expected["key"] = ("contract", f"{source.name}: one row per {', '.join(source.key)} in a file")
     for reference in source.references:
         if reference.severity == "error":
-            expected[f"reference:{reference.to}"] = ("contract", f"{source.name} refers to rows of {reference.to} that exist")
+            expected[f"reference:{reference.to}"] = (
+                "contract",
+                f"{source.name} refers to rows of {reference.to} that exist",
+            )
     why = {rule.name: rule.why for rule in rules if rule.source == source.name}
     for name in why:
         expected[f"rule:{name}"] = ("rule", name)
@@ -183,7 +203,9 @@ def _rule_frame(
     unknown = {name for _, name in counts} - set(expected)
     for name in sorted(unknown):
         expected[name] = ("contract", f"{source.name}: {name}")
-    frame = pl.DataFrame({"file": files, **{name: [counts.get((file, name), 0) for file in files] for name in expected}})
+    frame = pl.DataFrame(
+        {"file": files, **{name: [counts.get((file, name), 0) for file in files] for name in expected}}
+    )
     expectations = [
         _Expectation(
             name=f"{source.name}: {name}",
@@ -208,10 +230,15 @@ def judge_marts(
     connection: duckdb.DuckDBPyConnection, batches: Sequence[BatchQuery], judgements: Sequence[Judgement]
 ) -> list[Verdict]:
     """Verdicts on a candidate. `connection` sees it in schema `main`, and the release before (if any) as `before`."""
-    frames = {batch.name: connection.execute(batch.query).pl() for batch in batches}
+    frames = {batch.name: connection.sql(batch.query).pl() for batch in batches}
     return _judge(
         [
-            (f"marts.{judgement.batch}", frames[judgement.batch], _index(frames[judgement.batch]), [_expectation(judgement, False)])
+            (
+                f"marts.{judgement.batch}",
+                frames[judgement.batch],
+                _index(frames[judgement.batch]),
+                [_expectation(judgement, False)],
+            )
             for judgement in judgements
         ]
     )
@@ -263,7 +290,9 @@ def _judge(suites: Sequence[tuple[str, pl.DataFrame, list[str], list[_Expectatio
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}
     definition = (
-        context.data_sources.add_pandas("arrived").add_dataframe_asset("frame").add_batch_definition_whole_dataframe("whole")
+        context.data_sources.add_pandas("arrived")
+        .add_dataframe_asset("frame")
+        .add_batch_definition_whole_dataframe("whole")
     )
     verdicts: list[Verdict] = []
     for suite_name, frame, index, expectations in suites:
@@ -274,7 +303,9 @@ def _judge(suites: Sequence[tuple[str, pl.DataFrame, list[str], list[_Expectatio
         suite = gx.ExpectationSuite(
             name=suite_name,
             expectations=[
-                ExpectationConfiguration(type=e.type, kwargs=e.arguments, meta={"position": position}).to_domain_obj()
+                ExpectationConfiguration(
+                    type=e.type, kwargs=e.arguments, meta={"position": position}
+                ).to_domain_obj()
                 for position, e in enumerate(expectations)
             ],
         )
@@ -353,5 +384,9 @@ def _words(expectation: _Expectation) -> str:
 
 
 def _threshold(expectation: _Expectation) -> str:
-    bounds = {k: v for k, v in expectation.arguments.items() if k in ("min_value", "max_value", "value_set", "value")}
+    bounds = {
+        k: v
+        for k, v in expectation.arguments.items()
+        if k in ("min_value", "max_value", "value_set", "value")
+    }
     return ", ".join(f"{key}={value}" for key, value in bounds.items())

@@ -3,20 +3,17 @@
 a_parsed → b_reconciled → c_delivered (behind the first gate) → dbt's staging, intermediate and marts → g_gate → h_release
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DbtCliResource, dbt_assets
+from dagster_dbt import dbt_assets
 
 from dagster_project.contracts import load_contracts
 from dagster_project.expectations import arrival_judgements, mart_expectations
 from dagster_project.flow import validate
-from dagster_project.flow.build import DBT_DIR
 from dagster_project.flow.validate import Verdict
-from dagster_project.orchestration.dbt_project import MANIFEST, Translator, manifest
+from dagster_project.orchestration.dbt_project import MANIFEST, Translator, dbt_cli, manifest
 from dagster_project.orchestration.resource import RefreshResource
 
 _CONTRACTS = load_contracts()
@@ -81,7 +78,9 @@ def reconciled(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
 @dg.multi_asset(
     name="arrivals_gate",
     specs=[
-        dg.AssetSpec(ARRIVALS_GATE, group_name="c_delivered", deps=[["reconciled", name] for name in _CONTRACTS]),
+        dg.AssetSpec(
+            ARRIVALS_GATE, group_name="c_delivered", deps=[["reconciled", name] for name in _CONTRACTS]
+        ),
         *(
             dg.AssetSpec(["delivered", name], group_name="c_delivered", deps=[ARRIVALS_GATE], skippable=True)
             for name in _CONTRACTS
@@ -108,7 +107,7 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> I
     run = refresh.run
     profiles = run.open_for_dbt()
     with run.timed("dbt"):
-        invocation = DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(profiles)).cli(
+        invocation = dbt_cli(profiles).cli(
             ["build", "--exclude-resource-type", "unit_test"],
             manifest=MANIFEST,
             dagster_dbt_translator=Translator(),

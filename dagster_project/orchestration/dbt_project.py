@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,15 @@ class Translator(DagsterDbtTranslator):
         """staging, intermediate, or the mart's folder."""
         path = Path(dbt_resource_props["original_file_path"]).parts
         layer = path[1] if len(path) > 2 else "sources"
-        return {"staging": "d_staging", "intermediate": "e_intermediate"}.get(layer, f"f_{'_'.join(path[1:-1])}")
+        return {"staging": "d_staging", "intermediate": "e_intermediate"}.get(
+            layer, f"f_{'_'.join(path[1:-1])}"
+        )
+
+
+def dbt_cli(profiles: Path) -> DbtCliResource:
+    """The dbt that was installed beside this Python, with the profile in that folder."""
+    executable = Path(sys.executable).with_name("dbt")
+    return DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(profiles), dbt_executable=str(executable))
 
 
 def manifest() -> Path:
@@ -31,10 +40,7 @@ def manifest() -> Path:
     now = _fingerprint()
     if not (MANIFEST.exists() and STAMP.exists() and STAMP.read_text(encoding="utf-8") == now):
         TARGET.mkdir(parents=True, exist_ok=True)
-        invocation = DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR / "parsing")).cli(
-            ["parse", "--quiet"], target_path=TARGET
-        )
-        invocation.wait()
+        dbt_cli(DBT_DIR / "parsing").cli(["parse", "--quiet"], target_path=TARGET).wait()
         STAMP.write_text(now, encoding="utf-8")
     return MANIFEST
 

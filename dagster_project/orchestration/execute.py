@@ -21,7 +21,11 @@ def execute(refresh: Refresh) -> None:
     resource.share(refresh)
     with instance(refresh.workspace) as where:
         result = defs.resolve_job_def("refresh").execute_in_process(
-            instance=where, resources={"refresh": resource}, raise_on_error=False
+            instance=where,
+            # As it is: a configurable resource would be made anew from its settings, and open a run of its own.
+            resources={"refresh": dg.ResourceDefinition.hardcoded_resource(resource)},
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
         )
     if refresh.ending is None:
         raise JobFailed(_first_failure(result))

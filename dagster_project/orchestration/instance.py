@@ -35,6 +35,17 @@ def instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
 
 def serve(workspace: Workspace, port: int) -> int:
     """Start the web interface on this computer until it is stopped; its exit code."""
-    command = [sys.executable, "-m", "dagster", "dev", "-m", "dagster_project.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "dagster",
+        "dev",
+        "-m",
+        "dagster_project.definitions",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(port),
+    ]
     variables = {**environment(), "DAGSTER_HOME": str(home(workspace)), DATA_VARIABLE: str(workspace.root)}
     return subprocess.run(command, env=variables, check=False).returncode

@@ -5,4 +5,6 @@ from __future__ import annotations
 import dagster as dg
 
 # One process: DuckDB has one writer, and the steps hand the run to each other.
-refresh_job = dg.define_asset_job("refresh", selection=dg.AssetSelection.all(), executor_def=dg.in_process_executor)
+refresh_job = dg.define_asset_job(
+    "refresh", selection=dg.AssetSelection.all(), executor_def=dg.in_process_executor
+)

@@ -14,7 +14,7 @@ from dagster_project.flow.refresh import Refresh
 from dagster_project.settings import data_folder
 
 
-class RefreshResource(dg.ConfigurableResource):  # type: ignore[type-arg]
+class RefreshResource(dg.ConfigurableResource):
     """Which data folder, as of which date, and whether quarantined rows are accepted. Empty text = the default."""
 
     data: str = ""

@@ -49,7 +49,9 @@ def told(refresh: Refresh) -> None:
     assert refresh.release is not None
     _scorecard(console, refresh)
     _open_errors(console, refresh)
-    waived = [v.name for v in refresh.verdicts if v.severity == "blocking" and not v.blocking and not v.success]
+    waived = [
+        v.name for v in refresh.verdicts if v.severity == "blocking" and not v.blocking and not v.success
+    ]
     if waived:
         console.print(message("cli.waived", names=", ".join(waived)))
     steps = ", ".join(f"{step} {seconds:.1f} s" for step, seconds in refresh.profile.items())
@@ -94,7 +96,9 @@ def explained(explanation: Explanation) -> None:
     )
     _records(console, "cli.explain.counted", explanation.counted, explanation.counted_total, left_out=False)
     if explanation.left_out_total:
-        _records(console, "cli.explain.left_out", explanation.left_out, explanation.left_out_total, left_out=True)
+        _records(
+            console, "cli.explain.left_out", explanation.left_out, explanation.left_out_total, left_out=True
+        )
     if explanation.period_rule is None:
         console.print(message("cli.explain.summed", value=number(explanation.summed)), style="bold")
     else:
@@ -108,7 +112,9 @@ def listed(found: Sequence[Release], workspace: Workspace) -> None:
         console.print(message("cli.no_release", folder=workspace.marts))
     for release in found:
         mark = "→" if release.in_force else " "
-        console.print(f"{mark} {release.release_id}  {release.released_at:%Y-%m-%d %H:%M} UTC  {release.as_of}")
+        console.print(
+            f"{mark} {release.release_id}  {release.released_at:%Y-%m-%d %H:%M} UTC  {release.as_of}"
+        )
 
 
 def number(value: float | None) -> str:
@@ -147,7 +153,14 @@ def _deliveries(console: Console, refresh: Refresh) -> None:
     by_source: dict[str, list[int]] = {}
     for count in refresh.reconciled.files:
         row = by_source.setdefault(count.source, [0] * len(columns))
-        values = (1, count.rows_read, count.rows_accepted, count.rows_quarantined, count.rows_repeated, count.rows_skipped)
+        values = (
+            1,
+            count.rows_read,
+            count.rows_accepted,
+            count.rows_quarantined,
+            count.rows_repeated,
+            count.rows_skipped,
+        )
         for position, value in enumerate(values):
             row[position] += value
     for source, row in by_source.items():
@@ -168,14 +181,26 @@ def _scorecard(console: Console, refresh: Refresh) -> None:
             "and v.period = (select max(period) from dim_period where period_type = 'year') order by c.position"
         ).fetchall()
     table = Table(
-        title=message("cli.summary.title", name=refresh.settings.display_name), title_justify="left", box=None, pad_edge=False
+        title=message("cli.summary.title", name=refresh.settings.display_name),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
     )
     for column, justify in (
-        ("indicator", "left"), ("period", "left"), ("value", "right"), ("target", "right"), ("status", "left"), ("coverage", "right")
+        ("indicator", "left"),
+        ("period", "left"),
+        ("value", "right"),
+        ("target", "right"),
+        ("status", "left"),
+        ("coverage", "right"),
     ):
         table.add_column(message(f"cli.summary.{column}"), justify=justify)  # type: ignore[arg-type]
     for name, period, actual, unit, operator, target, status, coverage in rows:
-        aim = "" if operator is None else f"{operator} {figure(target, unit) if target is not None else ''}".strip()
+        aim = (
+            ""
+            if operator is None
+            else f"{operator} {figure(target, unit) if target is not None else ''}".strip()
+        )
         table.add_row(name, period, figure(actual, unit), aim, message(f"status.{status}"), share(coverage))
     console.print(table)
 
@@ -207,13 +232,23 @@ def _open_errors(console: Console, refresh: Refresh) -> None:
     console.print(message("cli.open_errors", count=issues.height))
     for row in issues.head(ERRORS_SHOWN).iter_rows(named=True):
         console.print(
-            "  " + message("cli.row", file=row["file"], row=row["row_number"], column=row["column_name"] or "", message=row[words])
+            "  "
+            + message(
+                "cli.row",
+                file=row["file"],
+                row=row["row_number"],
+                column=row["column_name"] or "",
+                message=row[words],
+            )
         )
 
 
 def _records(console: Console, title: str, records: Sequence[Record], total: int, left_out: bool) -> None:
     table = Table(
-        title=message(title, shown=min(SHOWN, total), total=total), title_justify="left", box=None, pad_edge=False
+        title=message(title, shown=min(SHOWN, total), total=total),
+        title_justify="left",
+        box=None,
+        pad_edge=False,
     )
     table.add_column(message("cli.explain.record"))
     table.add_column(message("cli.explain.date"))
@@ -227,8 +262,12 @@ def _records(console: Console, title: str, records: Sequence[Record], total: int
         place = f"{record.source_file} : {record.source_row}"
         if left_out:
             kind, _, reason = (record.exclusion or "").partition(":")
-            table.add_row(record.record_id, record.event_date, f"{message(f'exclusion.{kind}')} ({reason})", place)
+            table.add_row(
+                record.record_id, record.event_date, f"{message(f'exclusion.{kind}')} ({reason})", place
+            )
         else:
-            numbers = [number(float(value)) if value else "–" for value in (record.numerator, record.denominator)]
+            numbers = [
+                number(float(value)) if value else "–" for value in (record.numerator, record.denominator)
+            ]
             table.add_row(record.record_id, record.event_date, *numbers, place)
     console.print(table)

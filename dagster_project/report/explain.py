@@ -74,34 +74,45 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
         if group != ALL:
             _known(con, "group", group, "select distinct category_group from kpi_values order by 1")
         key = [kpi_id, period, member, group]
-        value = con.execute(
+        values = con.execute(
             "select period_start, period_end, numerator, denominator, actual, coverage, status from kpi_values "
             "where kpi_id = ? and period = ? and member_code = ? and category_group = ?",
             key,
-        ).fetchone()
-        if value is None:
+        ).fetchall()
+        if not values:
             raise UnknownFigure("figure", " ".join(key), [])
-        words = con.execute(
+        [value] = values
+        [words] = con.execute(
             "select name_sv, definition_sv, coalesce(numerator_sv, ''), coalesce(denominator_sv, ''), "
             "coalesce(weakness_sv, ''), unit, aggregation, period_rule from kpi_catalogue where kpi_id = ?",
             [kpi_id],
-        ).fetchone()
-        assert words is not None
-        where = (
-            "kpi_id = ? and member_code = ? and event_date between ? and ?"
-            + ("" if group == ALL else " and category_group = ?")
+        ).fetchall()
+        where = "kpi_id = ? and member_code = ? and event_date between ? and ?" + (
+            "" if group == ALL else " and category_group = ?"
         )
         arguments = [kpi_id, member, value[0], value[1], *([] if group == ALL else [group])]
+        name, definition, numerator, denominator, weakness, unit, aggregation, period_rule = words
         return Explanation(
-            *words,
-            str(value[0]),
-            str(value[1]),
-            *value[2:],
+            name_sv=name,
+            definition_sv=definition,
+            numerator_sv=numerator,
+            denominator_sv=denominator,
+            weakness_sv=weakness,
+            unit=unit,
+            aggregation=aggregation,
+            period_rule=period_rule,
+            period_start=str(value[0]),
+            period_end=str(value[1]),
+            numerator=value[2],
+            denominator=value[3],
+            actual=value[4],
+            coverage=value[5],
+            status=value[6],
             counted=_records(con, where + " and exclusion is null", arguments),
             left_out=_records(con, where + " and exclusion is not null", arguments),
             counted_total=_count(con, where + " and exclusion is null", arguments),
             left_out_total=_count(con, where + " and exclusion is not null", arguments),
-            summed=_summed(con, words[6], words[7], where, arguments),
+            summed=_summed(con, aggregation, period_rule, where, arguments),
         )
 
 
@@ -122,13 +133,16 @@ def _records(con: duckdb.DuckDBPyConnection, where: str, arguments: list[object]
 
 
 def _count(con: duckdb.DuckDBPyConnection, where: str, arguments: list[object]) -> int:
-    row = con.execute(f"select count(*) from kpi_evidence where {where}", arguments).fetchone()
-    assert row is not None
-    return int(row[0])
+    [(count,)] = con.execute(f"select count(*) from kpi_evidence where {where}", arguments).fetchall()
+    return int(count)
 
 
 def _summed(
-    con: duckdb.DuckDBPyConnection, aggregation: str, period_rule: str | None, where: str, arguments: list[object]
+    con: duckdb.DuckDBPyConnection,
+    aggregation: str,
+    period_rule: str | None,
+    where: str,
+    arguments: list[object],
 ) -> float | None:
     """The figure counted again from its records, in the way its aggregation says; None for states and means."""
     if period_rule is not None:
@@ -141,5 +155,6 @@ def _summed(
     }.get(aggregation)
     if expression is None:
         return None
-    row = con.execute(f"select {expression} from kpi_evidence where {where} and exclusion is null", arguments).fetchone()
-    return row[0] if row else None
+    query = f"select {expression} from kpi_evidence where {where} and exclusion is null"
+    [(value,)] = con.execute(query, arguments).fetchall()
+    return None if value is None else float(value)

@@ -92,21 +92,23 @@ def trimmed_header(cells: Sequence[str]) -> list[str]:
 
 
 def tidy(frame: pl.LazyFrame, width: int, extra: Sequence[str]) -> pl.LazyFrame:
-    """Cells trimmed, empty ones null, cells beyond the headings gathered in `_extra`, blank rows left out."""
+    """Cells trimmed, empty ones null, cells beyond the headings gathered in `_extra`; blank rows are still there."""
     names = columns_of(width)
-    trimmed = frame.with_columns(_trimmed(name) for name in [*names, *extra])
     gathered = (
-        pl.concat_str([pl.col(name) for name in extra], separator=EXTRA_SEPARATOR, ignore_nulls=True)
+        pl.concat_str([_trimmed(pl.col(name)) for name in extra], separator=EXTRA_SEPARATOR, ignore_nulls=True)
         if extra
         else pl.lit(None, dtype=pl.String)
     )
-    return (
-        trimmed.with_columns(_trimmed(gathered).alias(EXTRA))
-        .filter(pl.any_horizontal(pl.col(*names, EXTRA).is_not_null()))
-        .select(*names, pl.col(ROW).cast(pl.Int64), EXTRA)
+    return frame.select(
+        *(_trimmed(pl.col(name)) for name in names), pl.col(ROW).cast(pl.Int64), _trimmed(gathered).alias(EXTRA)
     )
 
 
-def _trimmed(cell: str | pl.Expr) -> pl.Expr:
-    text = (pl.col(cell) if isinstance(cell, str) else cell).str.strip_chars()
+def filled(width: int) -> pl.Expr:
+    """Whether any cell of a tidy row is filled."""
+    return pl.any_horizontal(pl.col(*columns_of(width), EXTRA).is_not_null())
+
+
+def _trimmed(cell: pl.Expr) -> pl.Expr:
+    text = cell.str.strip_chars()
     return pl.when(text.str.len_bytes() > 0).then(text)

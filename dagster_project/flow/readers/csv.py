@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import itertools
+import re
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from dagster_project.flow.readers import (
     Table,
     UnreadableDelivery,
     columns_of,
+    filled,
     find_header,
     tidy,
     trimmed_header,
@@ -43,6 +45,7 @@ SLOW_CHUNK_RECORDS = 100_000
 SPARE_COLUMNS = 8  # room for cells beyond the headings on the fast way; a row with more takes the exact way
 MAX_RATIO = 1000
 RATIO_FROM_BYTES = 1 << 28
+SEPARATOR_HINT = re.compile(r"sep=.\r?\n")  # a line for Excel only, which does not show it as a row
 END_MARK = "\x00end of file\x00"
 # å ä ö Å Ä Ö é in UTF-8: where they stand in a file that is not UTF-8 throughout, two encodings were mixed.
 UTF8_SWEDISH = tuple(letter.encode() for letter in "åäöÅÄÖé")
@@ -64,7 +67,7 @@ class _Text:
 class _Layout:
     delimiter: str
     header: list[str]
-    header_record: int  # the heading's record number, from 1
+    header_record: int  # the heading's row number, from 1
     header_lines: int  # physical lines up to and with the heading
 
 
@@ -169,7 +172,8 @@ def _has_bare_returns(path: Path, encoding: str) -> bool:
     """Whether lines end with `\\r` alone (old Macintosh): there is a return and not one newline."""
     width = 2 if encoding.startswith("utf-16") else 1
     if width == 2:
-        text = path.read_bytes()[: HEAD_CHARACTERS * 2].decode(encoding, errors="ignore")
+        with path.open("rb") as stream:
+            text = stream.read(HEAD_CHARACTERS).decode(encoding, errors="ignore")
         return "\r" in text and "\n" not in text
     seen = False
     for chunk in _chunks(path):
@@ -199,6 +203,7 @@ def _layout(path: Path, score: Score) -> _Layout:
     with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
         head = stream.read(HEAD_CHARACTERS)
         whole = not stream.read(1)
+    hint = 1 if SEPARATOR_HINT.match(head) else 0
     best: tuple[tuple[int, int], _Layout] | None = None
     for delimiter in DELIMITERS:
         reader = csv.reader(map(_line, _lines(head)), delimiter=delimiter)
@@ -216,7 +221,7 @@ def _layout(path: Path, score: Score) -> _Layout:
         alike = sum(1 for record in records[index:] if len(record) == len(records[index]))
         rank = (points, alike)
         if best is None or rank > best[0]:
-            best = (rank, _Layout(delimiter, header, index + 1, ends[index]))
+            best = (rank, _Layout(delimiter, header, index + 1 - hint, ends[index]))
     if best is None:
         first = next((line.strip() for line in head.splitlines() if line.strip()), "")
         raise UnreadableDelivery("no_header", headings=first[:120])
@@ -256,20 +261,25 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
         row_index_offset=layout.header_record + 1,
         infer_schema=False,
     )
-    raw = spool.with_name("csv-raw.parquet")
+    whole = spool.with_name("csv-whole.parquet")
     try:
-        frame.sink_parquet(raw, compression="lz4")
+        tidy(frame, width, spare).sink_parquet(whole, compression="lz4")
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
         return False
-    scanned = pl.scan_parquet(raw)
-    if scanned.select(pl.len()).collect().item() != lines:
-        return False
+    read = pl.scan_parquet(whole)
+    quotes = pl.lit(False)
     if text.has_quotes:
-        quoted = pl.any_horizontal(pl.col(*names, *spare).str.contains('"', literal=True).any())
-        if scanned.select(quoted).collect(engine="streaming").item():
-            return False
-    tidy(scanned, width, spare).sink_parquet(spool, compression="lz4")
-    raw.unlink()
+        quotes = pl.any_horizontal(pl.col(*names, EXTRA).str.contains('"', literal=True).any())
+    rows, with_cells, has_quotes = (
+        read.select(pl.len(), filled(width).sum(), quotes.alias("quotes")).collect(engine="streaming").row(0)
+    )
+    if rows != lines or has_quotes:
+        return False
+    if with_cells == rows:
+        whole.rename(spool)
+    else:
+        read.filter(filled(width)).sink_parquet(spool, compression="lz4")
+        whole.unlink()
     return True
 
 
@@ -282,7 +292,7 @@ def _read_exactly(path: Path, layout: _Layout, spool: Path) -> None:
         with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
             for rows in _chunked(_records(stream, layout, width)):
                 frame = pl.DataFrame(rows, schema=schema, orient="row").lazy()
-                table = tidy(frame.rename({EXTRA: "x0"}), width, ["x0"]).collect().to_arrow()
+                table = tidy(frame.rename({EXTRA: "x0"}), width, ["x0"]).filter(filled(width)).collect().to_arrow()
                 writer = writer or pyarrow.parquet.ParquetWriter(spool, table.schema, compression="lz4")
                 writer.write_table(table)
     finally:

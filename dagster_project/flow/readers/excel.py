@@ -31,6 +31,7 @@ from dagster_project.flow.readers import (
     Table,
     UnreadableDelivery,
     columns_of,
+    filled,
     find_header,
     tidy,
     trimmed_header,
@@ -44,11 +45,23 @@ CHUNK_ROWS = 50_000
 SCAN_BYTES = 1 << 20
 OLE_MAGIC = b"\xd0\xcf\x11\xe0"
 SPARE_COLUMNS = 8
-FIRST_OWN_FORMAT = 164
 PADDING = re.compile(r"0[0\-\s]*0")
 EXCEL_FRACTION = re.compile(r"\.0+$")
+SCAN_OVERLAP = 64
+MAX_ROWS = 1_048_576
+MAX_CELLS = 100_000_000
+NARROW_COLUMNS = MAX_CELLS // MAX_ROWS
+# References to columns beyond Z or rows beyond 999 999: a stray cell far out makes a reader lay out all between.
+WIDE = re.compile(rb'\br="([A-Z]{2,3})[0-9]')
+DEEP = re.compile(rb'\br="[A-Z]{0,3}([0-9]{7,})"')
+ANY_ROW = re.compile(rb'row [^>]*?\br="([0-9]{1,9})"')
+BROKEN = (
+    zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError, ParseError, DefusedXmlException,
+    expat.ExpatError, python_calamine.CalamineError,
+)  # fmt: skip
+NOTHING: Mapping[int, str] = {}
 
-Overrides = Mapping[tuple[int, int], str]  # (row, column), both from 0 → text
+Overrides = Mapping[int, Mapping[int, str]]  # row → column → text, both from 0
 
 
 def read_excel(
@@ -60,30 +73,28 @@ def read_excel(
     document type, or no sheet with known headings.
     """
     parts = _inspected(path)
-    try:
-        workbook = python_calamine.load_workbook(str(path))
-    except python_calamine.PasswordError as error:
-        raise UnreadableDelivery("encrypted_excel") from error
-    except (python_calamine.CalamineError, OSError) as error:
-        raise UnreadableDelivery("broken_excel") from error
     tables: list[Table] = []
     ignored: list[str] = []
-    with zipfile.ZipFile(path) as archive:
-        padded = _padded_formats(archive, parts)
-        for position, name in enumerate(workbook.sheet_names):
-            overrides = _overrides(archive, parts.get(name), padded)
-            try:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            padded = _padded_formats(archive)
+            has_errors = {name: _surveyed(archive, part) for name, part in parts.items()}
+            workbook = python_calamine.load_workbook(str(path))
+            for position, name in enumerate(workbook.sheet_names):
+                if name not in parts:
+                    ignored.append(name)  # a sheet of its own kind, such as a chart, has no cells
+                    continue
+                overrides = _overrides(archive, parts[name], has_errors[name], padded)
                 sheet = workbook.get_sheet_by_name(name)
-            except python_calamine.WorksheetNotFound:
-                ignored.append(name)  # a chart sheet has no cells
-                continue
-            except python_calamine.CalamineError as error:
-                raise UnreadableDelivery("broken_excel") from error
-            table = _table(name, sheet, overrides, score, scratch / f"sheet-{position}.parquet", keep)
-            if table is None:
-                ignored.append(name)
-            else:
-                tables.append(table)
+                table = _table(name, sheet, overrides, score, scratch / f"sheet-{position}.parquet", keep)
+                if table is None:
+                    ignored.append(name)
+                else:
+                    tables.append(table)
+    except python_calamine.PasswordError as error:
+        raise UnreadableDelivery("encrypted_excel") from error
+    except BROKEN as error:
+        raise UnreadableDelivery("broken_excel") from error
     if not tables:
         raise UnreadableDelivery("no_header", headings=", ".join(workbook.sheet_names)[:120])
     return [
@@ -111,10 +122,10 @@ def _inspected(path: Path) -> dict[str, str]:
                     with archive.open(entry) as part:
                         _refuse_document_type(part)
             return _sheet_parts(archive)
-    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ParseError, DefusedXmlException) as error:
-        raise UnreadableDelivery("broken_excel") from error
     except (NotImplementedError, RuntimeError) as error:  # zipfile: an encrypted entry or an unknown compression
         raise UnreadableDelivery("encrypted_excel") from error
+    except BROKEN as error:
+        raise UnreadableDelivery("broken_excel") from error
 
 
 class _RootReached(Exception):
@@ -124,21 +135,20 @@ class _RootReached(Exception):
 def _refuse_document_type(part: IO[bytes]) -> None:
     parser = expat.ParserCreate()
 
-    def doctype(*_: object) -> None:
-        raise UnreadableDelivery("document_type")
-
     def element(*_: object) -> None:
         raise _RootReached
 
-    parser.StartDoctypeDeclHandler = doctype
+    parser.StartDoctypeDeclHandler = _no_document_type
     parser.StartElementHandler = element
     try:
         while chunk := part.read(1 << 14):
             parser.Parse(chunk, False)
     except _RootReached:
         return
-    except expat.ExpatError as error:
-        raise UnreadableDelivery("broken_excel") from error
+
+
+def _no_document_type(*_: object) -> None:
+    raise UnreadableDelivery("document_type")
 
 
 def _local(tag: str) -> str:
@@ -157,7 +167,7 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
         for _, element in iterparse(part, forbid_dtd=True):
             if _local(element.tag) == "sheet":
                 relation = next((v for k, v in element.attrib.items() if _local(k) == "id"), "")
-                if relation in targets:
+                if "/worksheets/" in targets.get(relation, ""):
                     sheets[element.attrib["name"]] = targets[relation]
     return sheets
 
@@ -165,7 +175,7 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
 # -- what typed cells do not tell ----------------------------------------------------------------------------------
 
 
-def _padded_formats(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> dict[int, str]:
+def _padded_formats(archive: zipfile.ZipFile) -> dict[int, str]:
     """Cell style → number format that pads with zeros (such as `0000` or `000000-0000`)."""
     if "xl/styles.xml" not in archive.namelist():
         return {}
@@ -196,46 +206,82 @@ def _padding(code: str) -> str | None:
     return pattern if PADDING.fullmatch(pattern) else None
 
 
-def _overrides(archive: zipfile.ZipFile, part: str | None, padded: Mapping[int, str]) -> Overrides:
-    """Cells whose text the typed reading loses: zero-padded numbers, and error values such as `#N/A`."""
-    if part is None or part not in archive.namelist():
-        return {}
-    if not padded and not _has_error_cells(archive, part):
-        return {}
-    found: dict[tuple[int, int], str] = {}
-    row = -1
-    column = -1
-    with archive.open(part) as stream:
-        for event, element in iterparse(stream, events=("start", "end"), forbid_dtd=True):
-            tag = _local(element.tag)
-            if event == "start":
-                if tag == "row":
-                    row = int(element.attrib.get("r", row + 2)) - 1
-                    column = -1
-                elif tag == "c":
-                    reference = element.attrib.get("r")
-                    column = _column_index(reference) if reference else column + 1
-            elif tag == "c":
-                kind = element.attrib.get("t", "n")
-                if kind == "e" or (kind == "n" and int(element.attrib.get("s", "0")) in padded):
-                    value = next((child.text for child in element if _local(child.tag) == "v"), None)
-                    if value is not None:
-                        style = int(element.attrib.get("s", "0"))
-                        found[row, column] = value if kind == "e" else _padded(value, padded[style])
-                element.clear()
-            elif tag == "row":
-                element.clear()
-    return found
+def _surveyed(archive: zipfile.ZipFile, part: str) -> bool:
+    """Refuse a sheet that would be laid out beyond reason; gives whether it has error values."""
+    has_errors = False
+    rows, columns = 0, 1
+    for piece in _pieces(archive, part):
+        has_errors = has_errors or b't="e"' in piece
+        rows = max([rows, *(int(match[1]) for match in DEEP.finditer(piece))])
+        columns = max([columns, *(_column_index(match[1].decode()) + 1 for match in WIDE.finditer(piece))])
+    if columns > NARROW_COLUMNS:
+        rows = max([0, *(int(match[1]) for piece in _pieces(archive, part) for match in ANY_ROW.finditer(piece))])
+    if rows > MAX_ROWS or rows * columns > MAX_CELLS:
+        raise UnreadableDelivery("too_large_unpacked")
+    return has_errors
 
 
-def _has_error_cells(archive: zipfile.ZipFile, part: str) -> bool:
+def _pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
     rest = b""
     with archive.open(part) as stream:
         while chunk := stream.read(SCAN_BYTES):
-            if b't="e"' in rest + chunk:
-                return True
-            rest = chunk[-8:]
-    return False
+            yield rest + chunk
+            rest = (rest + chunk)[-SCAN_OVERLAP:]
+
+
+def _overrides(archive: zipfile.ZipFile, part: str, has_errors: bool, padded: Mapping[int, str]) -> Overrides:
+    """Cells whose text the typed reading loses: zero-padded numbers, and error values such as `#N/A`."""
+    if not padded and not has_errors:
+        return {}
+    scan = _CellScan(padded)
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = scan.start
+    parser.EndElementHandler = scan.end
+    parser.CharacterDataHandler = scan.text
+    parser.StartDoctypeDeclHandler = _no_document_type
+    parser.buffer_text = True
+    with archive.open(part) as stream:
+        parser.ParseFile(stream)
+    return scan.found
+
+
+class _CellScan:
+    """Collects the cells of one sheet that need their own text; `found` is row → column → text, from 0."""
+
+    def __init__(self, padded: Mapping[int, str]) -> None:
+        self.found: dict[int, dict[int, str]] = {}
+        self._padded = {str(style): pattern for style, pattern in padded.items()}
+        self._row = -1
+        self._column = -1
+        self._pattern: str | None = None  # that of the cell being read; empty for an error value
+        self._value: list[str] | None = None
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        name = name.rpartition(":")[2]
+        if name == "c":
+            reference = attributes.get("r")
+            self._column = _column_index(reference) if reference else self._column + 1
+            kind = attributes.get("t", "n")
+            if kind == "e":
+                self._pattern = ""
+            else:
+                self._pattern = self._padded.get(attributes.get("s", "0")) if kind == "n" else None
+        elif name == "row":
+            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
+            self._column = -1
+        elif name == "v" and self._pattern is not None:
+            self._value = []
+
+    def text(self, data: str) -> None:
+        if self._value is not None:
+            self._value.append(data)
+
+    def end(self, name: str) -> None:
+        if self._value is not None and name.rpartition(":")[2] == "v":
+            value = "".join(self._value)
+            text = _padded(value, self._pattern) if self._pattern else value
+            self.found.setdefault(self._row, {})[self._column] = text
+            self._value = None
 
 
 def _column_index(reference: str) -> int:
@@ -294,7 +340,7 @@ def _table(
             if not chunk and writer is not None:
                 break
             frame = pl.DataFrame(chunk, schema=schema, orient="row").with_row_index(ROW, offset=first)
-            table = tidy(frame.lazy(), width, spare).collect()
+            table = tidy(frame.lazy(), width, spare).filter(filled(width)).collect()
             first += len(chunk)
             count += table.height
             arrow = table.to_arrow()
@@ -310,13 +356,9 @@ def _text_rows(sheet: python_calamine.CalamineSheet, overrides: Overrides) -> It
     """Rows from Excel's row 1 and column A, every cell as text or None."""
     assert sheet.start is not None
     left: list[str | None] = [None] * sheet.start[1]
-    by_row: dict[int, dict[int, str]] = {}
-    for (row, column), text in overrides.items():
-        by_row.setdefault(row, {})[column] = text
-    writers = WRITERS
     for number, cells in enumerate(sheet.iter_rows()):
-        texts = left + [cell if type(cell) is str else writers[type(cell)](cell) for cell in cells]
-        for column, text in by_row.get(number, {}).items():
+        texts = left + [cell if type(cell) is str else WRITERS[type(cell)](cell) for cell in cells]
+        for column, text in overrides.get(number, NOTHING).items():
             if column < len(texts):
                 texts[column] = text
         yield texts

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dagster_project.flow.readers import ROW, Score, Table, UnreadableDelivery, columns_of, tidy, trimmed_header
+from dagster_project.flow.readers import ROW, Score, Table, UnreadableDelivery, columns_of, filled, tidy, trimmed_header
 
 FIRST_DATA_ROW = 2  # the headings are row 1, as they would be in Excel
 SIGNIFICANT_DIGITS = 15
@@ -29,7 +29,7 @@ def read_parquet(
     spool = scratch / "parquet.parquet"
     frame = pl.scan_parquet(path).select(texts).with_row_index(ROW, offset=FIRST_DATA_ROW)
     try:
-        tidy(frame, len(names), []).sink_parquet(spool, compression="lz4")
+        tidy(frame, len(names), []).filter(filled(len(names))).sink_parquet(spool, compression="lz4")
     except pl.exceptions.PolarsError as error:
         raise UnreadableDelivery("broken_parquet") from error
     rows = pl.scan_parquet(spool).select(pl.len()).collect().item()

@@ -31,9 +31,10 @@ _JOINTS = "-+ \u00a0\u2010\u2011\u2012\u2013\u2212"
 _MONTH = "(?:0[1-9]|1[0-2])"
 _DAY = "(?:0[1-9]|[12][0-9]|3[01]|6[1-9]|[78][0-9]|9[01])"  # day + 60: coordination number
 # Rust's regular expressions have no look-around; this one only picks the cells that are looked at closely.
-MAY_HOLD_PERSON = rf"[0-9]{{2}}{_MONTH}{_DAY}[{_JOINTS}]?[0-9]{{4}}"
+MAY_HOLD_PERSON = rf"[0-9]{{2}}{_MONTH}{_DAY}[{_JOINTS}]{{0,3}}[0-9]{{4}}"
+# A pseudonym is matched first, so that its digits are never taken for a number.
 _IN_TEXT = re.compile(
-    rf"(?<![0-9])(?:SE ?)?(?:(?P<century>18|19|20))?(?P<day>[0-9]{{2}}{_MONTH}{_DAY})[{_JOINTS}]?(?P<last>[0-9]{{4}})"
+    rf"PN-[0-9a-f]{{16}}|(?<![0-9])(?:SE ?)?(?:(?P<century>18|19|20))?(?P<day>[0-9]{{2}}{_MONTH}{_DAY})[{_JOINTS}]{{0,3}}(?P<last>[0-9]{{4}})"
     r"(?P<vat> ?01)?(?![0-9])",
     re.IGNORECASE,
 )
@@ -177,6 +178,8 @@ def personal_names(names: pl.Series, ids: pl.Series, key: bytes) -> pl.Series:
 
 def _is_person_in_text(match: re.Match[str]) -> bool:
     day = match["day"]
+    if day is None:
+        return False
     if not has_check_digit(day + match["last"]):
         return False
     month, date = int(day[2:4]), int(day[4:6])

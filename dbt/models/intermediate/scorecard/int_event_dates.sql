@@ -4,7 +4,11 @@ select
     min(dates.event_date) as first_date,
     max(dates.event_date) as last_date
 from (
-    select event_date from {{ ref('int_evidence') }}
+    -- Validity places nothing in a period.
+    select evidence.event_date
+    from {{ ref('int_evidence') }} as evidence
+    inner join {{ ref('kpi_catalogue') }} as catalogue on evidence.kpi_id = catalogue.kpi_id
+    where catalogue.period_rule is distinct from 'in_force_at_end'
     {% for kpi_id in var('indicators') %}
         {% set relation = ref('kpi_' ~ kpi_id) %}
         {% if indicator(kpi_id).get('own_dimensions') %}

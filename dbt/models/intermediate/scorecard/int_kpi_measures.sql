@@ -89,6 +89,25 @@ with
         group by all
     ),
 
+    -- What is in force on the period's last day (or the as-of date), each record with its own days.
+    states as (
+        select
+            records.kpi_id,
+            periods.period_type,
+            periods.period,
+            records.member_code,
+            records.category_group,
+            sum(records.numerator) filter (where records.is_counted) as numerator,
+            sum(records.denominator) filter (where records.is_counted) as denominator,
+            count(*) filter (where records.is_counted) as counted,
+            sum(records.known_weight) as known_weight,
+            sum(records.unknown_weight) as unknown_weight
+        from records
+        inner join periods on periods.counted_until between records.counts_from and records.counts_until
+        where records.period_rule = 'in_force_at_end'
+        group by all
+    ),
+
     -- A sum over the mean of a monthly stock: the denominator is the sum of the stock / months with data.
     over_means as (
         select
@@ -131,6 +150,8 @@ with
         select kpi_id, period_type, period, member_code, category_group, numerator, denominator, counted, known_weight, unknown_weight from additive
         union all by name
         select * from stocks
+        union all by name
+        select * from states
         union all by name
         select * from over_means
         union all by name

@@ -1,0 +1,32 @@
+with
+
+procurements as (
+    select * from {{ ref('int_procurements') }}
+),
+
+participation as (
+    select * from {{ ref('int_procurement_participation') }}
+),
+
+judged as (
+    select
+        procurements.procurement_id as record_id,
+        procurements.completed_date as event_date,
+        case
+            when not procurements.is_in_scope then procurements.scope_exclusion
+            when not participation.members_known then 'unknown:members'
+            when not participation.is_coordinated then 'not_met:one_member'
+        end as exclusion
+    from procurements
+    left join participation on procurements.procurement_id = participation.procurement_id
+    where procurements.completed_date is not null
+)
+
+select
+    record_id,
+    event_date,
+    case when exclusion is null then 1 end as numerator,
+    cast(null as integer) as denominator,
+    exclusion,
+    {{ coverage_by_record() }}
+from judged

@@ -1,0 +1,32 @@
+with
+
+procurements as (
+    select * from {{ ref('int_procurements') }}
+),
+
+participation as (
+    select * from {{ ref('int_procurement_participation') }}
+),
+
+judged as (
+    select
+        procurements.procurement_id as record_id,
+        procurements.announced_date as event_date,
+        cast(participation.is_coordinated as integer) as value,
+        case
+            when not procurements.is_in_scope then procurements.scope_exclusion
+            when not participation.members_known then 'unknown:members'
+        end as exclusion
+    from procurements
+    left join participation on procurements.procurement_id = participation.procurement_id
+    where procurements.announced_date is not null
+)
+
+select
+    record_id,
+    event_date,
+    case when exclusion is null then value end as numerator,
+    case when exclusion is null then 1 end as denominator,
+    exclusion,
+    {{ coverage_by_record() }}
+from judged

@@ -1,0 +1,24 @@
+with
+
+invoices as (
+    select * from {{ ref('int_invoices') }}
+)
+
+select
+    buyer_unit_id || '|' || fiscal_year || '|' || invoice_id as record_id,
+    booking_date as event_date,
+    case when largest_class = 'wild' then 1 else 0 end as numerator,
+    1 as denominator,
+    case
+        when largest_class = 'excluded' then 'out_of_scope:excluded'
+        when total_amount < 0 then 'not_applicable:credit_note'
+        when largest_class = 'unclassified' then 'unknown:unclassified'
+        when largest_class = 'uncovered' then 'not_applicable:uncovered'
+    end as exclusion,
+    classified_gross_amount as known_weight,
+    unclassified_gross_amount as unknown_weight,
+    member_code,
+    category_group,
+    source_file,
+    source_row
+from invoices
