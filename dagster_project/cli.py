@@ -88,10 +88,7 @@ def check(data: Path | None, as_of: date | None, wait: bool) -> None:
     from dagster_project.report import console
 
     with _opened(data, as_of, False, wait) as refresh:
-        for source in refresh.contracts:
-            refresh.parse(source)
-        for _ in refresh.reconcile():
-            pass
+        refresh.arrive()
         refresh.judge_arrivals(keep=False)
         console.checked(refresh)
         if refresh.ending == "stopped":

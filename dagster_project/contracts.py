@@ -1,9 +1,9 @@
 """Reads the source contracts: what columns a delivery may have, their types, words, keys and references.
 
 A source is declared once, as an ordinary dbt source beside its staging model
-(`dbt/models/staging/<area>/_<area>__contract.yml`). Everything that needs to know a source reads it here: ingest,
-standardise, reconcile, the derived expectations, the Excel templates and the data dictionary. What does not belong
-here: any judgement of data.
+(`dbt/models/staging/<area>/_<area>__contract.yml`). Everything that needs to know a source reads it here:
+ingest, standardise, reconcile, the derived expectations, the Excel templates and the data dictionary. What
+does not belong here: any judgement of data.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class _Strict(BaseModel):
 class Lookup(_Strict):
     """Where a missing value is taken from: `value` of the row of `source` whose `by` equals the own `column`.
 
-    Where several rows fit, the only one whose `prefer` column has one of the words; else the value stays missing.
+    Where several rows fit, the only one whose `prefer` column has one of the words; else the value stays
+    missing.
     """
 
     column: str
@@ -49,11 +50,12 @@ class Lookup(_Strict):
 class Column(_Strict):
     """One column of a source.
 
-    `values` maps each allowed code to the words that mean it. `personal` says how a personal identity number is
-    treated: `id` (the value is pseudonymised when it is one), `name` (pseudonymised when the row's `personal_id`
-    column is one). Text of every kind is screened for numbers as well. `default` fills an empty cell: a literal,
-    or `{year_of: <date column>}`. `foreign_values` are codes that only the adapter of a foreign format may give.
-    `example` is a value as a person would write it; where empty, the type's own example will do.
+    `values` maps each allowed code to the words that mean it. `personal` says how a personal identity number
+    is treated: `id` (the value is pseudonymised when it is one), `name` (pseudonymised when the row's
+    `personal_id` column is one). Text of every kind is screened for numbers as well. `default` fills an empty
+    cell: a literal, or `{year_of: <date column>}`. `foreign_values` are codes that only the adapter of a
+    foreign format may give. `example` is a value as a person would write it; where empty, the type's own will
+    do.
     """
 
     name: str
@@ -86,8 +88,8 @@ class Column(_Strict):
 class Reference(_Strict):
     """Rows of this source point at `to`. `columns` maps own column → the other's column.
 
-    A row whose own columns are all empty points at nothing. `except_values` are values of the first column that need
-    no counterpart (such as `ALL`). `if_delivered`: asked only where the other source was delivered.
+    A row whose own columns are all empty points at nothing. `except_values` are values of the first column
+    that need no counterpart (such as `ALL`). `if_delivered`: asked only where the other source was delivered.
     """
 
     columns: dict[str, str]

@@ -1,10 +1,11 @@
 """Writes the Excel template of a source, for a register that is kept by hand.
 
-What belongs here: how a contract looks as a workbook. What does not: what the contract says, and reading a filled
-template, which is a delivery like any other. The words are Swedish because the headings are.
+What belongs here: how a contract looks as a workbook. What does not: what the contract says, and reading a
+filled template, which is a delivery like any other. The words are Swedish because the headings are.
 
-The second row begins with `Hjälp:`. Standardise knows it by that, skips it and counts it, so that it may stay when the
-file is delivered. Which columns must be filled is shown by colour and comment, never in the heading, which must match.
+The second row begins with `Hjälp:`. Standardise knows it by that, skips it and counts it, so that it may stay
+when the file is delivered. Which columns must be filled is shown by colour and comment, never in the heading,
+which must match.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 import xlsxwriter
 from xlsxwriter.format import Format
+from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
 from dagster_project.contracts import Column, ColumnType, Source
@@ -26,8 +28,8 @@ HELP_PREFIX: Final = "Hjälp:"
 
 _KINDS: Final[Mapping[ColumnType, tuple[str, str]]] = {
     "code": ("Kod; inledande nollor behålls", ""),
-    "text": ("Text", ""),
-    "orgnr": ("Organisationsnummer", "556000-4615"),
+    "text": ("Fri text", ""),
+    "orgnr": ("Organisationsnummer, tio siffror", "556000-4615"),
     "date": ("Datum, ÅÅÅÅ-MM-DD", "2021-03-04"),
     "month": ("Månad, ÅÅÅÅ-MM", "2021-03"),
     "year": ("Årtal", "2021"),
@@ -120,10 +122,14 @@ def _comment(source: Source, column: Column) -> str:
 
 
 def _add_drop_down(data: Worksheet, lists: Worksheet, position: int, words: tuple[str, ...]) -> None:
-    """The words go one below the other in the hidden sheet: a list in the cell itself may only be 255 characters."""
+    """The words lie in the hidden sheet: a list inside the rule itself may only be 255 characters long.
+
+    The rows there are numbered, since a word that stands alone in its row might be taken for a heading.
+    """
     for row, word in enumerate(words):
-        lists.write_string(row, position, word)
-    letter = xlsxwriter.utility.xl_col_to_name(position)
+        lists.write_number(row, 0, row + 1)
+        lists.write_string(row, position + 1, word)
+    letter = xl_col_to_name(position + 1)
     data.data_validation(
         _FIRST_DATA_ROW,
         position,
@@ -144,8 +150,9 @@ def _write_explanations(sheet: Worksheet, source: Source, heading: Format, wrapp
         sheet.set_column(position, position, width)
         sheet.write_string(0, position, name, heading)
     for row, column in enumerate(source.columns, start=1):
+        # With its letter before it the label is no heading, so that a reader cannot take this sheet for data.
         cells = (
-            column.label_sv,
+            f"{xl_col_to_name(row - 1)}: {column.label_sv}",
             column.help_sv,
             _needed(source, column),
             _KINDS[column.type][0],

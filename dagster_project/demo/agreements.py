@@ -42,7 +42,9 @@ def add_contracts(world: World, rng: random.Random) -> None:
     for p in from_register:
         suppliers = winners.get(p.procurement_id) or [rng.choice(world.suppliers).supplier_id]
         contract_id = f"A-{p.procurement_id[3:]}"
-        _contract(world, rng, contract_id, p, suppliers, p.category_code, participants.get(p.procurement_id, []))
+        _contract(
+            world, rng, contract_id, p, suppliers, p.category_code, participants.get(p.procurement_id, [])
+        )
     free = [c.category_code for c in world.categories if c.category_code not in world.reserved_categories]
     for number in range(1, world.size.contracts - len(from_register) + 1):
         suppliers = [s.supplier_id for s in rng.sample(world.suppliers, k=rng.choice((1, 1, 1, 2, 4)))]
@@ -70,7 +72,9 @@ def _contract(
     expected_lines = world.size.invoice_lines * 0.6 / world.size.contracts
     ceiling = None
     if rng.random() < 0.2:
-        ceiling = Decimal(max(int(expected_lines * MEAN_LINE_SEK * rng.uniform(0.2, 1.5)), 20_000)).quantize(Decimal(1))
+        ceiling = Decimal(max(int(expected_lines * MEAN_LINE_SEK * rng.uniform(0.2, 1.5)), 20_000)).quantize(
+            Decimal(1)
+        )
     terminated = None
     if valid_to is not None and rng.random() < 0.05:
         day = valid_from + (valid_to - valid_from) / 2
@@ -103,7 +107,9 @@ def _contract(
         for extra in rng.sample([c for c in free if c != category], k=rng.randint(1, 2)):
             world.contract_categories.append(ContractCategory(contract_id, extra))
     _buyers(world, rng, contract_id, units)
-    _followups(world, rng, contract_id, valid_from, min(valid_to or LAST_DAY, terminated or LAST_DAY, LAST_DAY))
+    _followups(
+        world, rng, contract_id, valid_from, min(valid_to or LAST_DAY, terminated or LAST_DAY, LAST_DAY)
+    )
 
 
 def _buyers(world: World, rng: random.Random, contract_id: str, units: list[str]) -> None:

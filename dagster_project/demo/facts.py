@@ -6,7 +6,7 @@ What does not: how it is invented, how a file spells it, or what is counted from
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -532,8 +532,3 @@ class World:
 def key_of(source: str, record: Any) -> tuple[Any, ...]:
     """The key values of a record of a register source."""
     return tuple(getattr(record, column) for column in KEYS[source])
-
-
-def columns_of(record_type: type[Any]) -> tuple[str, ...]:
-    """Canonical columns in delivery order."""
-    return tuple(f.name for f in fields(record_type))

@@ -50,7 +50,10 @@ class Register:
         self.bids: dict[str, list[Bid]] = {}
         for bid in world.bids:
             self.bids.setdefault(bid.procurement_id, []).append(bid)
-        self.lots = {p: [lot for lot in world.lots if lot.procurement_id == p] for p in {x.procurement_id for x in world.lots}}
+        self.lots = {
+            p: [lot for lot in world.lots if lot.procurement_id == p]
+            for p in {x.procurement_id for x in world.lots}
+        }
         self.supplier = {s.supplier_id: s for s in world.suppliers}
         self.workplaces: dict[str, list[tuple[str, date, date]]] = {}
         for place in world.workplaces:
@@ -88,18 +91,32 @@ class Register:
 
     def is_regional(self, supplier_id: str, day: date) -> bool:
         for municipality, first, last in self.workplaces.get(supplier_id, ()):
-            inside = municipality[:2] in self.world.region_counties or municipality in self.world.region_municipalities
+            inside = (
+                municipality[:2] in self.world.region_counties
+                or municipality in self.world.region_municipalities
+            )
             if inside and first <= day <= last:
                 return True
         return False
 
     def record(
-        self, p: Procurement, day: date, numerator: Fraction = NONE, denominator: Fraction = ONE, unknown: bool = False
+        self,
+        p: Procurement,
+        day: date,
+        numerator: Fraction = NONE,
+        denominator: Fraction = ONE,
+        unknown: bool = False,
     ) -> Evidence:
         """A procurement as evidence, with its members and group."""
         group = self.group_of.get(p.category_code)
         return Evidence(
-            day, self.members(p.procurement_id), group, numerator, denominator, unknown, distinct=p.procurement_id
+            day,
+            self.members(p.procurement_id),
+            group,
+            numerator,
+            denominator,
+            unknown,
+            distinct=p.procurement_id,
         )
 
 
@@ -127,7 +144,10 @@ def _coordination(r: Register) -> Iterable[Figure]:
     yield Figure(
         "missed_coordination_share",
         "ratio",
-        [r.record(p, d, yes(len(r.members(p.procurement_id)) == 1), unknown=not r.members_known(p)) for p, d in planned],
+        [
+            r.record(p, d, yes(len(r.members(p.procurement_id)) == 1), unknown=not r.members_known(p))
+            for p, d in planned
+        ],
     )
 
 
@@ -139,7 +159,9 @@ def _requirements(r: Register) -> Iterable[Figure]:
     any_level = ("base", *HIGH)
     announced = r.announced()
     possible = [
-        (p, day) for p, day in announced if not (p.environment_applicable is False and p.environment_exemption_reason)
+        (p, day)
+        for p, day in announced
+        if not (p.environment_applicable is False and p.environment_exemption_reason)
     ]
     food = [(p, day) for p, day in announced if p.category_code in r.food]
     for kpi_id, basis, areas, levels in (
@@ -161,7 +183,9 @@ def _requirements(r: Register) -> Iterable[Figure]:
         ("accessibility_count", "accessibility"),
         ("gender_equality_count", "gender_equality"),
     ):
-        yield Figure(kpi_id, "count_distinct", [r.record(p, d, has(p, (area,), any_level)) for p, d in announced])
+        yield Figure(
+            kpi_id, "count_distinct", [r.record(p, d, has(p, (area,), any_level)) for p, d in announced]
+        )
 
 
 def bid_count(r: Register, procurement_id: str) -> int | None:
@@ -174,7 +198,11 @@ def bid_count(r: Register, procurement_id: str) -> int | None:
 
 
 def _bids(r: Register) -> Iterable[Figure]:
-    mean, median, single = Figure("bids_mean", "ratio"), Figure("bids_median", "median"), Figure("single_bid_share", "ratio")
+    mean, median, single = (
+        Figure("bids_mean", "ratio"),
+        Figure("bids_median", "median"),
+        Figure("single_bid_share", "ratio"),
+    )
     regional, small = Figure("regional_bid_share", "ratio"), Figure("sme_bid_share", "ratio")
     for p, day in r.completed():
         count = bid_count(r, p.procurement_id)
@@ -243,7 +271,10 @@ def _procurements(r: Register) -> Iterable[Figure]:
     yield Figure(
         "questions_mean",
         "ratio",
-        [r.record(p, d, Fraction(p.questions_count or 0), unknown=p.questions_count is None) for p, d in announced],
+        [
+            r.record(p, d, Fraction(p.questions_count or 0), unknown=p.questions_count is None)
+            for p, d in announced
+        ],
     )
     for kpi_id, flag in (
         ("bidders_contacted_count", lambda p: p.bidders_contacted_date is not None),
@@ -252,17 +283,25 @@ def _procurements(r: Register) -> Iterable[Figure]:
     ):
         test: Callable[[Procurement], bool] = flag
         yield Figure(kpi_id, "count_distinct", [r.record(p, day, yes(test(p))) for p, day in completed])
-    days_taken = [(p, d, p.award_date - p.tender_deadline if p.award_date and p.tender_deadline else None) for p, d in completed]
+    days_taken = [
+        (p, d, p.award_date - p.tender_deadline if p.award_date and p.tender_deadline else None)
+        for p, d in completed
+    ]
     yield Figure(
         "decision_days_median",
         "median",
-        [r.record(p, d, Fraction(taken.days if taken else 0), unknown=taken is None) for p, d, taken in days_taken],
+        [
+            r.record(p, d, Fraction(taken.days if taken else 0), unknown=taken is None)
+            for p, d, taken in days_taken
+        ],
     )
     for kpi_id, dated in (
         ("review_count", [(p, p.review_applied_date) for p in r.scoped()]),
         ("cancelled_count", [(p, p.cancelled_date) for p in r.scoped()]),
     ):
-        yield Figure(kpi_id, "count_distinct", [r.record(p, day, ONE) for p, day in dated if day], counts_events=True)
+        yield Figure(
+            kpi_id, "count_distinct", [r.record(p, day, ONE) for p, day in dated if day], counts_events=True
+        )
 
 
 def _contracts(r: Register) -> Iterable[Figure]:
@@ -299,7 +338,9 @@ def _answers(r: Register) -> Iterable[Figure]:
         share = Fraction(a.score - a.scale_min, a.scale_max - a.scale_min)
         figures[a.survey].evidence.append(Evidence(a.answered_date, members, group, share, ONE))
         if a.survey == "nai" and a.procurement_id:
-            surveyed.evidence.append(Evidence(a.answered_date, members, group, ONE, distinct=a.procurement_id))
+            surveyed.evidence.append(
+                Evidence(a.answered_date, members, group, ONE, distinct=a.procurement_id)
+            )
     yield from (*figures.values(), surveyed)
 
 
@@ -308,7 +349,10 @@ def _belongs(
 ) -> tuple[frozenset[str], str | None]:
     members, group = frozenset[str](), None
     if procurement_id in r.procurement:
-        members, group = r.members(procurement_id), r.group_of.get(r.procurement[procurement_id].category_code)
+        members, group = (
+            r.members(procurement_id),
+            r.group_of.get(r.procurement[procurement_id].category_code),
+        )
     elif contract_id in r.contract:
         members = frozenset(r.buyers.get(contract_id, set()))
         group = r.group_of.get(r.contract[contract_id][0].category_code)
@@ -322,7 +366,9 @@ def _centre(r: Register) -> Iterable[Figure]:
     activities = Figure("information_activity_count", "sum", counts_events=True)
     for activity in world.activities:
         members, group = _belongs(r, activity.member_code, activity.procurement_id, None)
-        activities.evidence.append(Evidence(activity.activity_date, members, group, ONE, distinct=activity.activity_id))
+        activities.evidence.append(
+            Evidence(activity.activity_date, members, group, ONE, distinct=activity.activity_id)
+        )
     placements = Figure("internship_count", "sum", counts_events=True)
     for place in world.internships:
         members, group = _belongs(r, place.member_code, None, place.contract_id)
@@ -331,9 +377,13 @@ def _centre(r: Register) -> Iterable[Figure]:
     for training in world.trainings:
         if training.member_code in world.members:
             members = frozenset({training.member_code})
-            trainings.evidence.append(Evidence(training.training_date, members, None, ONE, distinct=training.member_code))
+            trainings.evidence.append(
+                Evidence(training.training_date, members, None, ONE, distinct=training.member_code)
+            )
     deviations = Figure("deviation_count", "sum", counts_events=True)
-    deviations.evidence = [Evidence(d.deviation_date, numerator=ONE, distinct=d.deviation_id) for d in world.deviations]
+    deviations.evidence = [
+        Evidence(d.deviation_date, numerator=ONE, distinct=d.deviation_id) for d in world.deviations
+    ]
     budget = Figure("budget_deviation", "ratio")
     for row in world.budget:
         difference = Fraction(row.budget_amount) - Fraction(row.outcome_amount)
@@ -362,8 +412,11 @@ def staff_mean(world: World, period: Period, kpi_id: str) -> list[Evidence]:
     months = [s for s in world.staff if period.holds(first_of(s.month))]
     if not months:
         return []
-    total = sum((Fraction(s.leavers if kpi_id == "staff_turnover" else s.training_hours) for s in months), NONE)
-    return [Evidence(period.last, numerator=total, denominator=sum(Fraction(s.headcount) for s in months) / len(months))]
+    total = sum(
+        (Fraction(s.leavers if kpi_id == "staff_turnover" else s.training_hours) for s in months), NONE
+    )
+    heads = sum((Fraction(s.headcount) for s in months), NONE)
+    return [Evidence(period.last, numerator=total, denominator=heads / len(months))]
 
 
 def plan_completion(r: Register, period: Period) -> list[Evidence]:

@@ -43,14 +43,18 @@ class Ladder:
         names = sorted({s.supplier_id for s in full.spellings if s.supplier_id is not None})
         self.supplier_ids: list[str] = names
         at = {name: i for i, name in enumerate(names)}
-        self._supplier_of = np.array([-1 if s.supplier_id is None else at[s.supplier_id] for s in full.spellings])
+        self._supplier_of = np.array(
+            [-1 if s.supplier_id is None else at[s.supplier_id] for s in full.spellings]
+        )
         self._is_own = np.array([name in own_numbers for name in names])
         self._account_category, self._account_purchase = self._accounts()
 
         contract_category = np.full(len(ledger.contract_ids), -1, dtype=np.int64)
         self._by_supplier: dict[int, list[Contract]] = {}
         for contract in world.contracts:
-            contract_category[ledger.contract_at[contract.contract_id]] = ledger.category_at[contract.category_code]
+            contract_category[ledger.contract_at[contract.contract_id]] = ledger.category_at[
+                contract.category_code
+            ]
             if contract.supplier_id in at:
                 self._by_supplier.setdefault(at[contract.supplier_id], []).append(contract)
         self._contract_category = contract_category
@@ -82,7 +86,9 @@ class Ladder:
         categories: dict[str, Mask] = {}
         for contract in self._world.contracts:
             units[contract.contract_id] = np.zeros(len(self._ledger.unit_at), dtype=np.bool_)
-            own = categories.setdefault(contract.contract_id, np.zeros(len(self._category_codes), dtype=np.bool_))
+            own = categories.setdefault(
+                contract.contract_id, np.zeros(len(self._category_codes), dtype=np.bool_)
+            )
             own[self._ledger.category_at[contract.category_code]] = True
         for extra in self._world.contract_categories:
             categories[extra.contract_id][self._ledger.category_at[extra.category_code]] = True
@@ -197,7 +203,13 @@ class Ladder:
 
     @staticmethod
     def _with_columns(
-        chunk: pl.DataFrame, supplier: Ints, category: Ints, classes: Ints, reason: Ints, chosen: Ints, ok: Mask | Ints
+        chunk: pl.DataFrame,
+        supplier: Ints,
+        category: Ints,
+        classes: Ints,
+        reason: Ints,
+        chosen: Ints,
+        ok: Mask | Ints,
     ) -> pl.DataFrame:
         return chunk.with_columns(
             supplier=pl.Series(supplier, dtype=pl.Int32),
@@ -214,5 +226,3 @@ def classified(world: World, ledger: Ledger) -> Iterator[pl.DataFrame]:
     ladder = Ladder(world, ledger)
     for year, month in ledger.months():
         yield ladder.classify(ledger.chunk(year, month))
-
-

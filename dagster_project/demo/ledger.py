@@ -11,6 +11,7 @@ amount (öre, SEK), amount_delivered (öre, the delivery's currency), currency, 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -68,12 +69,14 @@ class Ledger:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self._planted = world.planted_lines
         self.unit_at = {u.unit_id: i for i, u in enumerate(world.organisations)}
         self.category_at = {c.category_code: i for i, c in enumerate(world.categories)}
         self.contract_ids = [*dict.fromkeys(c.contract_id for c in world.contracts), UNKNOWN_CONTRACT]
         self.contract_at = {name: i for i, name in enumerate(self.contract_ids)}
         self._supplier_spelling = {
-            s.supplier_id: SPELLINGS_PER_SUPPLIER * i for i, s in enumerate(world.suppliers[: world.size.suppliers])
+            s.supplier_id: SPELLINGS_PER_SUPPLIER * i
+            for i, s in enumerate(world.suppliers[: world.size.suppliers])
         }
         self._free_categories = np.array(
             [i for i, c in enumerate(world.categories) if c.category_code not in world.reserved_categories]
@@ -94,13 +97,19 @@ class Ledger:
         extra: dict[str, list[str]] = {}
         for c in world.contract_categories:
             extra.setdefault(c.contract_id, []).append(c.category_code)
-        member_units = [u.unit_id for u in world.organisations if u.member_code in world.members]
+        ordinary = [u for u in world.organisations if u.unit_id not in world.reserved_units]
+        member_units = [u.unit_id for u in ordinary if u.member_code in world.members]
         rows = []
         for contract in world.contracts:
-            if contract.contract_id in world.reserved_contracts or contract.supplier_id not in self._supplier_spelling:
+            if (
+                contract.contract_id in world.reserved_contracts
+                or contract.supplier_id not in self._supplier_spelling
+            ):
                 continue
             named = buyers.get(contract.contract_id, [])
-            units = member_units[::4] if "ALL" in named else [u for u in named if u not in world.reserved_units]
+            units = (
+                member_units[::4] if "ALL" in named else [u for u in named if u not in world.reserved_units]
+            )
             for category in [contract.category_code, *extra.get(contract.contract_id, [])]:
                 for unit_id in units:
                     rows.append(
@@ -116,6 +125,12 @@ class Ledger:
         table = np.array(rows, dtype=np.int64)
         return _Offers(*(table[:, i] for i in range(6)))
 
+    def of(self, smaller: World) -> Ledger:
+        """The same ledger with only the planted lines of `smaller`; positions stay those of the whole world."""
+        found = copy.copy(self)
+        found._planted = smaller.planted_lines
+        return found
+
     def months(self) -> Iterator[tuple[int, int]]:
         """Every chunk's month of invoice dates, in order."""
         yield PLANTED_EARLY
@@ -124,7 +139,7 @@ class Ledger:
     def chunk(self, year: int, month: int) -> pl.DataFrame:
         """The random lines of a month of invoice dates, then its planted ones (those of the world as given)."""
         planted = self.frame(
-            [x for x in self.world.planted_lines if (x.invoice_date.year, x.invoice_date.month) == (year, month)]
+            [x for x in self._planted if (x.invoice_date.year, x.invoice_date.month) == (year, month)]
         )
         return pl.concat([self.random_lines(year, month), planted])
 
@@ -201,12 +216,18 @@ class Ledger:
         named = np.where((named >= 0) & reserved[named], -1, named)
 
         # Amounts in öre; a credit note takes back a little, all lines of it.
-        amount = np.rint(np.exp(rng.normal(np.log(MEAN_LINE_SEK * 100) - 0.5, 1.0, count))).astype(np.int64) + 100
+        amount = (
+            np.rint(np.exp(rng.normal(np.log(MEAN_LINE_SEK * 100) - 0.5, 1.0, count))).astype(np.int64) + 100
+        )
         credit = (rng.random(invoices) < 0.02)[invoice]
         amount = np.where(credit, -(amount // 20) - 1, amount)
 
-        fiscal_year = (by_line["booked"].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)) + 1970
-        prefix = np.where(fiscal_year == year, month, 13)  # unique within the fiscal year; starts again every year
+        fiscal_year = (
+            by_line["booked"].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
+        ) + 1970
+        prefix = np.where(
+            fiscal_year == year, month, 13
+        )  # unique within the fiscal year; starts again every year
         number = prefix * 10_000_000 + invoice
         return pl.DataFrame(
             {

@@ -28,7 +28,9 @@ def add_suppliers(world: World, rng: random.Random) -> None:
         parent = rng.choice(world.suppliers).supplier_id if serial > 20 and rng.random() < 0.1 else None
         world.suppliers.append(Supplier(number, company_name(serial), employees, rng.random() < 0.05, parent))
         inside = [*world.members, "9150", SETTINGS_MUNICIPALITY]
-        places = rng.sample(inside, k=rng.choice((0, 0, 1, 1, 2))) + ([NEIGHBOUR] if rng.random() < 0.4 else [])
+        places = rng.sample(inside, k=rng.choice((0, 0, 1, 1, 2))) + (
+            [NEIGHBOUR] if rng.random() < 0.4 else []
+        )
         for municipality in places:
             first = day_between(rng, date(2005, 1, 1), date(2021, 6, 30)) if rng.random() < 0.7 else None
             last = None
@@ -59,5 +61,7 @@ def add_spellings(world: World, rng: random.Random) -> None:
             world.spellings.append(Spelling(old, f"{name} (tidigare bolag)", None, number))
         else:
             world.spellings.append(Spelling(None, f" {name.upper().replace(' ', '  ')} ", None, number))
-    world.spellings += [Spelling(number, f"Oregistrerad {number[-4:]}", None, number) for number in UNREGISTERED]
+    world.spellings += [
+        Spelling(number, f"Oregistrerad {number[-4:]}", None, number) for number in UNREGISTERED
+    ]
     world.spellings += [Spelling(None, name, None, None) for name in UNKNOWN_NAMES]

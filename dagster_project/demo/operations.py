@@ -54,7 +54,17 @@ def _surveys(world: World, rng: random.Random) -> None:
             for question in ("F1", "F2"):
                 answered = day + timedelta(days=respondent)
                 world.survey_answers.append(
-                    Answer("nki", f"K{year}-{respondent:02d}", question, answered, None, member, rng.randint(2, 5), 1, 5)
+                    Answer(
+                        "nki",
+                        f"K{year}-{respondent:02d}",
+                        question,
+                        answered,
+                        None,
+                        member,
+                        rng.randint(2, 5),
+                        1,
+                        5,
+                    )
                 )
     asked = [p for p in world.procurements if p.completed_date and _in_scope(p.procedure, p.works)]
     for p in rng.sample(asked, k=min(len(asked), 40)):
@@ -76,7 +86,9 @@ def _events(world: World, rng: random.Random) -> None:
     for number in range(1, 91):
         kind = rng.choice(("early_dialogue", "rfi", "supplier_meeting", "other"))
         owner = rng.choice(members) if rng.random() < 0.6 else None
-        procurement = rng.choice(world.procurements).procurement_id if owner is None and rng.random() < 0.5 else None
+        procurement = (
+            rng.choice(world.procurements).procurement_id if owner is None and rng.random() < 0.5 else None
+        )
         day = day_between(rng, FIRST_DAY, LAST_DAY)
         people = rng.randint(1, 60) if rng.random() < 0.8 else None
         world.activities.append(Activity(f"AK-{number:03d}", day, kind, procurement, owner, people))
@@ -89,11 +101,15 @@ def _events(world: World, rng: random.Random) -> None:
         )
     for number in range(1, 26):
         day = day_between(rng, FIRST_DAY, LAST_DAY)
-        world.trainings.append(Training(f"U-{number:03d}", day, rng.choice(members), "Avtalstrohet", rng.randint(3, 40)))
+        world.trainings.append(
+            Training(f"U-{number:03d}", day, rng.choice(members), "Avtalstrohet", rng.randint(3, 40))
+        )
     for number in range(1, 15):
         day = day_between(rng, FIRST_DAY, LAST_DAY)
         document = rng.choice(("Inköpspolicy", "Samverkansavtal", "Delegationsordning"))
-        world.deviations.append(Deviation(f"AV-{number:02d}", day, document, rng.random() < 0.3, "Avsteg noterat"))
+        world.deviations.append(
+            Deviation(f"AV-{number:02d}", day, document, rng.random() < 0.3, "Avsteg noterat")
+        )
 
 
 def _running(world: World, rng: random.Random) -> None:
@@ -164,15 +180,25 @@ def _reported(world: World, rng: random.Random) -> None:
             )
         )  # fmt: skip
     world.targets.append(
-        Target("another", "plan_x", "coordinated_share", date(2019, 1, 1), None, None, ">=", Decimal("0.99"), "inte vår")
+        Target(
+            "another",
+            "plan_x",
+            "coordinated_share",
+            date(2019, 1, 1),
+            None,
+            None,
+            ">=",
+            Decimal("0.99"),
+            "inte vår",
+        )
     )
     for year in range(FIRST_YEAR, LAST_YEAR + 1):
         for kpi_id, decimals in (("coordinated_share", 2), ("bids_mean", 1), ("contract_followup_count", 0)):
-            value = {2: Decimal(rng.randint(40, 70)) / 100, 1: Decimal(rng.randint(30, 50)) / 10}.get(
-                decimals, Decimal(rng.randint(20, 60))
-            )
+            reported = Decimal(rng.randint(40, 70)) / 10**decimals
             world.published_outcomes.append(
-                PublishedOutcome(world.organisation, kpi_id, str(year), value, decimals, "Påhittad årsrapport")
+                PublishedOutcome(
+                    world.organisation, kpi_id, str(year), reported, decimals, "Påhittad årsrapport"
+                )
             )
     world.comments += [
         Comment("2021", "coordinated_share", None, "Fler medlemmar deltog; se årsrapporten"),
@@ -183,10 +209,13 @@ def _reported(world: World, rng: random.Random) -> None:
     for p in rng.sample(completed, k=6):
         assert p.completed_date is not None
         world.lessons.append(
-            Lesson(p.procurement_id, p.completed_date, "lesson", "Börja tidigare", rng.randint(2, 6), None, None)
+            Lesson(
+                p.procurement_id, p.completed_date, "lesson", "Börja tidigare", rng.randint(2, 6), None, None
+            )
         )
     world.classifications += [
-        Classification("STI", f"{30000000 + 1000 * i}", c.category_code) for i, c in enumerate(world.categories[:20])
+        Classification("STI", f"{30000000 + 1000 * i}", c.category_code)
+        for i, c in enumerate(world.categories[:20])
     ]
     for respondent in range(1, 6):
         for question in ("V1.1", "V1.2", "V2.1", "H1", "H2"):

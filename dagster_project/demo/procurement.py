@@ -90,14 +90,20 @@ def _procurement(rng: random.Random, procurement_id: str, year: int, category: s
     if rng.random() < 0.07:
         cancelled = day_between(rng, announced, completed)
         if cancelled <= LAST_DAY:
-            p.cancelled_date, p.cancellation_reason = cancelled, rng.choice(("Inga anbud", "Bristande konkurrens"))
+            p.cancelled_date, p.cancellation_reason = (
+                cancelled,
+                rng.choice(("Inga anbud", "Bristande konkurrens")),
+            )
             return p
     if award <= LAST_DAY:
         p.award_date = award if rng.random() < 0.97 else None
         if rng.random() < 0.06:
             applied = award + timedelta(days=rng.randint(1, 10))
             if applied <= LAST_DAY:
-                p.review_applied_date, p.review_outcome = applied, rng.choice(("Avslag", "Bifall", "Avskriven"))
+                p.review_applied_date, p.review_outcome = (
+                    applied,
+                    rng.choice(("Avslag", "Bifall", "Avskriven")),
+                )
     if completed <= LAST_DAY:
         p.completed_date = completed
         if rng.random() < 0.5:
@@ -154,7 +160,9 @@ def _bids(world: World, rng: random.Random, p: Procurement) -> None:
         for lot_id in where:
             price = (level * rng.randint(70, 130)).quantize(Decimal(1)) * 100
             first = price + Decimal(rng.randint(0, 50)) * 1000 if p.procedure == "negotiated" else None
-            status = rng.choices(("qualified", "submitted", "rejected", "withdrawn", "late"), weights=(75, 8, 10, 4, 3))
+            status = rng.choices(
+                ("qualified", "submitted", "rejected", "withdrawn", "late"), weights=(75, 8, 10, 4, 3)
+            )
             offers.append(
                 Bid(p.procurement_id, lot_id, bidder.supplier_id, bidder.supplier_id, price, first, status[0])
             )

@@ -52,14 +52,18 @@ def periods(first_year: int, last_year: int) -> list[Period]:
         for kind, letter, length in (("quarter", "Q", 3), ("tertial", "T", 4), ("half", "H", 6)):
             for number in range(1, 12 // length + 1):
                 first = date(year, (number - 1) * length + 1, 1)
-                found.append(Period(kind, f"{year}-{letter}{number}", first, month_end(year, number * length)))
+                found.append(
+                    Period(kind, f"{year}-{letter}{number}", first, month_end(year, number * length))
+                )
         found.append(Period("year", str(year), date(year, 1, 1), date(year, 12, 31)))
         for quarter in range(1, 5):
             last = month_end(year, quarter * 3)
             found.append(Period("ytd", f"{year}-Q{quarter}-ytd", date(year, 1, 1), last))
             if year > first_year or quarter == 4:
                 after = last + timedelta(days=1)
-                found.append(Period("r12", f"{year}-Q{quarter}-r12", date(after.year - 1, after.month, 1), last))
+                found.append(
+                    Period("r12", f"{year}-Q{quarter}-r12", date(after.year - 1, after.month, 1), last)
+                )
     return found
 
 

@@ -37,7 +37,9 @@ class Spending:
 
     def __init__(self, world: World, ledger: Ledger) -> None:
         owners = {u.unit_id: u.member_code for u in world.organisations if u.member_code in world.members}
-        self._member = pl.Series([owners.get(u.unit_id, NOBODY) for u in ledger.world.organisations], dtype=pl.String)
+        self._member = pl.Series(
+            [owners.get(u.unit_id, NOBODY) for u in ledger.world.organisations], dtype=pl.String
+        )
         self._group = pl.Series([*(c.group_code for c in ledger.world.categories), NOBODY], dtype=pl.String)
         self._sums: list[pl.DataFrame] = []
         self._suppliers: list[pl.DataFrame] = []
@@ -101,7 +103,9 @@ class Spending:
         """Every invoice figure of a period by indicator and cell."""
         sums, invoices = self._sum("sums", period), self._sum("invoices", period)
         suppliers, ceilings = self._distinct("suppliers", period), self._distinct("ceilings", period)
-        found: dict[str, dict[Cell, Value]] = {kpi_id: {(ALL, ALL): _value(None, None, None)} for kpi_id in INVOICE_KPIS}
+        found: dict[str, dict[Cell, Value]] = {
+            kpi_id: {(ALL, ALL): _value(None, None, None)} for kpi_id in INVOICE_KPIS
+        }
         for cell, s in sums.items():
             if s["purchases"] == 0:
                 continue
@@ -117,7 +121,9 @@ class Spending:
                     ("contract_compliance_value", s["on_contract"]),
                     ("off_contract_rate_value", s["wild"]),
                 ):
-                    figure = _value(numerator, s["covered"], coverage) if some else _value(None, None, coverage)
+                    figure = (
+                        _value(numerator, s["covered"], coverage) if some else _value(None, None, coverage)
+                    )
                     found[kpi_id][cell] = figure
             elif cell == (ALL, ALL):
                 for kpi_id in ("contract_compliance_value", "off_contract_rate_value"):
@@ -125,7 +131,9 @@ class Spending:
             i = invoices.get(cell)
             if i and i["counted"] + i["unclassified"]:
                 share = _value(i["wild"] * ORE, i["counted"] * ORE, coverage)
-                found["off_contract_rate_count"][cell] = share if i["counted"] else _value(None, None, coverage)
+                found["off_contract_rate_count"][cell] = (
+                    share if i["counted"] else _value(None, None, coverage)
+                )
         return found
 
     def _sum(self, name: str, period: Period) -> dict[Cell, dict[str, int]]:
@@ -183,5 +191,3 @@ def _value(numerator: int | None, denominator: int | None, coverage: float | Non
         return Value(None, None, None, coverage)
     actual = float_of(Fraction(numerator, denominator)) if denominator else None
     return Value(Fraction(numerator, ORE), Fraction(denominator, ORE), actual, coverage)
-
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from dagster_project.demo.buyers import (
     COMPANIES_OF_ONE_OWNER,
@@ -74,12 +75,23 @@ PLANTED: dict[str, str] = {
 
 S_MAIN, S_RIVAL, S_EXPIRED, S_OPEN_ENDED, S_CEILING = (orgnr(8000 + i) for i in range(5))
 S_ELSEWHERE, S_ENDED, S_LAST_DAY, S_NEXT_DAY, S_SETTINGS = (orgnr(8010 + i) for i in range(5))
-S_TWIN_A, S_TWIN_B, S_FOREIGN, S_GHOST, S_NEWCOMER = orgnr(8020), orgnr(8021), "DE000000017", orgnr(8022), orgnr(8023)
+S_TWIN_A, S_TWIN_B, S_FOREIGN, S_GHOST, S_NEWCOMER = (
+    orgnr(8020),
+    orgnr(8021),
+    "DE000000017",
+    orgnr(8022),
+    orgnr(8023),
+)
 TWIN_NAME = "Tänkta Tvillingen AB"
 C1, C2, C3 = RESERVED_CATEGORIES
 U1, U2, U3 = "0101", "0104", "0107"
 
-ANNOUNCED, DEADLINE, AWARD, COMPLETED = date(2021, 2, 10), date(2021, 3, 15), date(2021, 4, 20), date(2021, 5, 12)
+ANNOUNCED, DEADLINE, AWARD, COMPLETED = (
+    date(2021, 2, 10),
+    date(2021, 3, 15),
+    date(2021, 4, 20),
+    date(2021, 5, 12),
+)
 
 
 def plant(world: World) -> None:
@@ -115,22 +127,28 @@ def _suppliers(world: World) -> None:
 
 
 def _procurements(world: World) -> None:
-    def add(trap: str, units: tuple[str, ...] = (U1, U2), category: str = C1, **other: object) -> str:
-        given: dict[str, object] = {
+    def add(trap: str, units: tuple[str, ...] = (U1, U2), category: str = C1, **other: Any) -> str:
+        given: dict[str, Any] = {
             "planned_completion_date": date(2021, 6, 30), "announced_date": ANNOUNCED, "tender_deadline": DEADLINE,
             "award_date": AWARD, "completed_date": COMPLETED, "questions_count": 4, "planned_coordinated": True,
         }  # fmt: skip
         name = PLANTED[trap]
         values = {"procedure": "open", **given, **other}
-        procurement = Procurement(name, f"Planterad: {trap.replace('_', ' ')}", category, **values)  # type: ignore[arg-type]
+        procurement = Procurement(name, f"Planterad: {trap.replace('_', ' ')}", category, **values)
         world.procurements.append(procurement)
         world.participants.extend(Participant(name, unit_id) for unit_id in units)
         return name
 
-    def bid(name: str, supplier: str, lot: str | None = None, status: str = "qualified", price: int = 100) -> None:
+    def bid(
+        name: str, supplier: str, lot: str | None = None, status: str = "qualified", price: int = 100
+    ) -> None:
         world.bids.append(Bid(name, lot, supplier, supplier, Decimal(price * 1000), None, status, False))
 
-    cancelled = {"completed_date": None, "cancelled_date": date(2021, 4, 1), "cancellation_reason": "Inga anbud"}
+    cancelled: dict[str, Any] = {
+        "completed_date": None,
+        "cancelled_date": date(2021, 4, 1),
+        "cancellation_reason": "Inga anbud",
+    }
     name = add("cancelled_after_announcement", award_date=None, **cancelled)
     world.requirements.append(Requirement(name, "reuse", "advanced"))
     for trap in ("direct_award", "lov", "framework_call", "dps_call"):
@@ -140,7 +158,11 @@ def _procurements(world: World) -> None:
     bid(add("non_member_participant", (U1, OUTSIDE_UNIT)), S_MAIN)
     bid(add("completed_without_participants", ()), S_MAIN)
     bid(add("participants_incomplete", participants_complete=False), S_MAIN)
-    add("exempt_with_reason", environment_applicable=False, environment_exemption_reason="Endast en rättighet köps")
+    add(
+        "exempt_with_reason",
+        environment_applicable=False,
+        environment_exemption_reason="Endast en rättighet köps",
+    )
     add("exempt_without_reason", environment_applicable=False)
     name = add("levels_below_and_above")
     for area, level in (
@@ -149,7 +171,10 @@ def _procurements(world: World) -> None:
     ):  # fmt: skip
         world.requirements.append(Requirement(name, area, level))
     name = add("food", category="0101")
-    world.requirements += [Requirement(name, "organic_food", "base"), Requirement(name, "local_food", "spearhead")]
+    world.requirements += [
+        Requirement(name, "organic_food", "base"),
+        Requirement(name, "local_food", "spearhead"),
+    ]
     name = add("unregistered_bidder")
     bid(name, S_MAIN)
     bid(name, S_GHOST)
@@ -167,7 +192,11 @@ def _procurements(world: World) -> None:
     bid(name, S_MAIN, status="late")
     bid(name, S_RIVAL, status="withdrawn")
     name = add("lot_counts_only")
-    world.lots += [Lot(name, "1", "Norr", None, 3, 2), Lot(name, "2", "Söder", None, 1, 1), Lot(name, "3", "Väster")]
+    world.lots += [
+        Lot(name, "1", "Norr", None, 3, 2),
+        Lot(name, "2", "Söder", None, 1, 1),
+        Lot(name, "3", "Väster"),
+    ]
     name = add("single_lot_count")
     world.lots.append(Lot(name, "1", "Allt", None, 1, 1))
     add("unknown_bids")
@@ -187,14 +216,20 @@ def _procurements(world: World) -> None:
 
 def _contracts(world: World) -> None:
     def add(
-        contract_id: str, supplier: str, category: str, first: date, last: date | None, *buyers: str, **other: object
+        contract_id: str,
+        supplier: str,
+        category: str,
+        first: date,
+        last: date | None,
+        *buyers: str,
+        **other: Any,
     ) -> None:
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             "procurement_id": None, "title": f"Planterat {contract_id}", "signed_date": None,
             "valid_from": first, "valid_to": last, **other,
         }  # fmt: skip
         world.contracts.append(
-            Contract(contract_id=contract_id, supplier_id=supplier, category_code=category, **values)  # type: ignore[arg-type]
+            Contract(contract_id=contract_id, supplier_id=supplier, category_code=category, **values)
         )
         world.reserved_contracts.add(contract_id)
         if not any(b.contract_id == contract_id for b in world.contract_buyers):
@@ -292,17 +327,25 @@ def _lines(world: World) -> None:
     line("T15", "newcomer", date(2021, 2, 3), 100)  # no contract of its own, others cover: wild
     line("T16", "newcomer", date(2019, 2, 3), 100, C3)  # nobody covers
     line("T17", "main", date(2021, 2, 3), 100, account=EXCLUDED_ACCOUNTS[0])  # wages
-    line("T18", "newcomer", date(2021, 2, 3), 100, None, account=RANGELESS_ACCOUNT)  # no category, no contract
+    line(
+        "T18", "newcomer", date(2021, 2, 3), 100, None, account=RANGELESS_ACCOUNT
+    )  # no category, no contract
     line("T19", "main", date(2021, 2, 3), 100, None, account=RANGELESS_ACCOUNT)  # no category, some contract
     line("T20", "main", date(2021, 2, 3), 100, None, account=RESERVED_ACCOUNT)  # the account's category is C1
-    line("T21", "main", date(2021, 2, 3), 100, None, contract="P-01")  # the contract's category before the account's
+    line(
+        "T21", "main", date(2021, 2, 3), 100, None, contract="P-01"
+    )  # the contract's category before the account's
     line("T22", "company", date(2021, 2, 3), 100)  # a member's own unit
     line("T23", "neighbour", date(2021, 2, 3), 100)  # a unit whose owner is no member: an ordinary supplier
     line("T24", "main_nearly", date(2021, 2, 3), 100)  # similar is not the same
     line("T25", "twin", date(2021, 2, 3), 100)  # two suppliers bear the name
-    for number, who in enumerate(("main_by_name", "main_by_alias", "main_by_giro", "main_by_number"), start=1):
+    for number, who in enumerate(
+        ("main_by_name", "main_by_alias", "main_by_giro", "main_by_number"), start=1
+    ):
         line("T26", who, date(2021, 2, 4), 100 * number, number=number)
-    line("T27", "main", date(2021, 2, 5), 100, C1, unit=OUTSIDE_UNIT)  # no member: ALL only, and ALL excludes it
+    line(
+        "T27", "main", date(2021, 2, 5), 100, C1, unit=OUTSIDE_UNIT
+    )  # no member: ALL only, and ALL excludes it
     line("T28", "ghost", date(2021, 2, 5), 100)  # unregistered, yet known
     line("T29", "foreign", date(2021, 3, 2), 1000, C1, currency="EUR", rate="10.25")
     line("T29", "foreign", date(2021, 3, 2), 200, C1, number=2, currency="EUR", rate="10.25")
@@ -321,6 +364,9 @@ def _lines(world: World) -> None:
     line("T34", "main", date(2021, 2, 21), 800)
     line("T34", "newcomer", date(2021, 2, 21), -900, number=2)
     line("T34", "newcomer", date(2021, 2, 21), 300, None, number=3, account=EXCLUDED_ACCOUNTS[1])
+    # Delivered first as three lines without numbers, then as these two: an invoice is delivered whole.
+    line("T50", "open", date(2020, 4, 2), 4_000, C2)
+    line("T50", "open", date(2020, 4, 2), 6_000, C2, number=2)
     # Equal lines: the class is that of the ladder's first, the largest line the first.
     line("T35", "newcomer", date(2021, 2, 22), 400)
     line("T35", "main", date(2021, 2, 22), 400, number=2)

@@ -36,7 +36,6 @@ from dagster_project.demo.figures import (
 from dagster_project.demo.ladder import CLASSES, REASONS, classified
 from dagster_project.demo.ledger import Ledger
 from dagster_project.demo.scorecard import (
-    ALL,
     Cell,
     Evidence,
     Figure,
@@ -111,10 +110,15 @@ def kpi_rows(world: World, spending: Spending) -> Iterable[tuple[object, ...]]:
         values[figure.kpi_id] = (figure.aggregation, per_period)
     for kpi_id in (*AVERAGES, *LAST_DAY_FIGURES):
         figure = Figure(kpi_id, "ratio")
-        values[kpi_id] = ("ratio", {p.name: values_of(figure, _of_period(register, kpi_id, p)) for p in found})
+        values[kpi_id] = (
+            "ratio",
+            {p.name: values_of(figure, _of_period(register, kpi_id, p)) for p in found},
+        )
     for period in found:
         for kpi_id, cells in spending.values(period).items():
-            aggregation = "count_distinct" if kpi_id in ("supplier_count", "ceiling_exceeded_count") else "ratio"
+            aggregation = (
+                "count_distinct" if kpi_id in ("supplier_count", "ceiling_exceeded_count") else "ratio"
+            )
             values.setdefault(kpi_id, (aggregation, {}))[1][period.name] = cells
     for kpi_id in sorted(values):
         aggregation, per_period = values[kpi_id]

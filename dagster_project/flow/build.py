@@ -160,6 +160,30 @@ def write_arrivals(
     )
 
 
+def show_arrivals(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put what was found at arrival where a stopped candidate is read from."""
+    for name in ("quality_summary", "quality_issues"):
+        connection.execute(f"create or replace table main.data_{name} as select * from run.{name}")
+
+
+def write_quarantine(workspace: Workspace, reconciled: Reconciled) -> None:
+    """The open errors as one list per source under quarantine/, for Excel; made anew in every run."""
+    folder = workspace.quarantine
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.csv"):
+        old.unlink()
+    open_errors = reconciled.issues.filter((pl.col("severity") == "error") & pl.col("is_open"))
+    for (source,), rows in open_errors.group_by("source"):
+        # A text that begins like a formula must stay a text when the list is opened in Excel.
+        safe = rows.drop("is_open").with_columns(
+            pl.when(pl.col(pl.String).str.contains(r"^[=+\-@\t\r]"))
+            .then(pl.lit("'") + pl.col(pl.String))
+            .otherwise(pl.col(pl.String))
+            .name.keep()
+        )
+        safe.write_csv(folder / f"{source}.csv", separator=";", include_bom=True)
+
+
 def write_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Sequence[Verdict]) -> None:
     """Every expectation's result, as the mart `validation_results`."""
     names = [

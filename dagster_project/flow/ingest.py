@@ -1,7 +1,7 @@
 """Finds what was delivered and reads it as text, with provenance: file, sheet, row, content hash.
 
-Knows files, not domains: which columns mean what is for standardise. What does not belong here: types, words, and
-whether a row is good.
+Knows files, not domains: which columns mean what is for standardise. What does not belong here: types, words,
+and whether a row is good.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ def form_of(path: Path) -> str | None:
 def read_tables(delivery: Delivery, score: Score, scratch: Path | None = None) -> list[Table]:
     """The data sheets of one file as text.
 
-    `score(cells)` says how many of a row's cells are known headings; the best row among the first 50 is the heading.
-    Sheets without one are no data sheets and are listed in `Table.ignored_sheets`. `scratch` is a folder for the
-    spooled text; without it a temporary one lives as long as the tables do.
+    `score(cells)` says how many of a row's cells are known headings; the best row among the first 50 is the
+    heading. Sheets without one are no data sheets and are listed in `Table.ignored_sheets`. `scratch` is a
+    folder for the spooled text; without it a temporary one lives as long as the tables do.
 
     Raises UnreadableDelivery: unsupported form, broken or encrypted file, no heading on any sheet.
     """

@@ -1,8 +1,8 @@
 """One run at a time on a data folder.
 
 What belongs here: taking, holding and naming the lock. What does not: what is done under it. The lock is the
-kernel's (`flock`) on `warehouse/.lock`, so a holder that dies leaves nothing to clean; the words in the file only
-tell others who holds it.
+kernel's (`flock`) on `warehouse/.lock`, so a holder that dies leaves nothing to clean; the words in the
+file only tell others who holds it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _WORDS_ARRIVE_WITHIN = 0.5  # seconds: a holder has the lock a moment before its
 
 
 class LockError(Exception):
-    """The lock was not taken; the text says why in Swedish and English. `key` and `arguments` give other languages."""
+    """The lock was not taken; the text says why in Swedish and English. `key` and `arguments` give
+    other languages.
+    """
 
     def __init__(self, key: str, **arguments: object) -> None:
         self.key = key
@@ -69,8 +71,8 @@ class _Hold:
     depth: int
 
 
-# The lock is the process's: a step that takes it inside a run that holds it goes straight through. The process id is
-# part of the key so that a forked child does not believe that it holds what its parent holds.
+# The lock is the process's: a step that takes it inside a run that holds it goes straight through. The
+# process id is part of the key so that a forked child does not believe that it holds what its parent holds.
 _holds: dict[tuple[int, Path], _Hold] = {}
 _guard = threading.Lock()
 
@@ -78,9 +80,9 @@ _guard = threading.Lock()
 class FolderLock:
     """Context manager for the right to change a data folder.
 
-    Raises LockHeld at once when another process holds it, or with `wait=True` calls `on_wait` with the words about
-    the holder and blocks until it is free. May be nested within one process. Raises LockUnavailable when the folder
-    cannot be locked at all.
+    Raises LockHeld at once when another process holds it, or with `wait=True` calls `on_wait` with the
+    words about the holder and blocks until it is free. May be nested within one process. Raises
+    LockUnavailable when the folder cannot be locked at all.
     """
 
     def __init__(

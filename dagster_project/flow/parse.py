@@ -1,7 +1,8 @@
 """One delivery becomes a remembered pair of Parquet files: rows that can be read, and rows that cannot.
 
-What is remembered depends on the file's content, the effective contract and the pseudonym key only, so an unchanged
-delivery is not read twice. What does not belong here: anything that needs other deliveries (reconcile).
+What is remembered depends on the file's content, the effective contract and the pseudonym key only, so an
+unchanged delivery is not read twice. What does not belong here: anything that needs other deliveries
+(reconcile).
 """
 
 from __future__ import annotations
@@ -60,10 +61,11 @@ class Message:
 
 @dataclass(frozen=True)
 class ParsedFile:
-    """One delivery, read: where its rows lie and what became of them. read = accepted + quarantined + skipped.
+    """One delivery, read: where its rows lie and what became of them. read = accepted + quarantined +
+    skipped.
 
-    `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`) and `issues.parquet`.
-    `numbered`: line numbers were given by us. A `rejected` file's rows are all quarantined.
+    `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`) and
+    `issues.parquet`. `numbered`: line numbers were given by us. A `rejected` file's rows are all quarantined.
     """
 
     delivery: Delivery
@@ -123,11 +125,14 @@ def forget_parsed(workspace: Workspace, kept: Sequence[ParsedFile]) -> None:
             shutil.rmtree(directory)
 
 
-# -- what is chosen ------------------------------------------------------------------------------------------------
+# -- what is chosen
+# ------------------------------------------------------------------------------------------------
 
 
 def first_choices(source: Source, settings: Settings, key: bytes) -> Choices:
-    """The contract with the organisation's headings, words and dates. Raises SettingsError for unknown columns."""
+    """The contract with the organisation's headings, words and dates. Raises SettingsError for unknown
+    columns.
+    """
     names = {column.name for column in source.columns}
     headings = dict(source.headers())
     for heading, name in settings.headers.get(source.name, {}).items():
@@ -152,7 +157,9 @@ def first_choices(source: Source, settings: Settings, key: bytes) -> Choices:
                     f"values.{source.name}.{name}.{word}: {meaning}: okänd kod / unknown code; "
                     f"välj bland / choose among: {', '.join(column.values)}"
                 )
-            words.setdefault(name, {})[fold(word)] = known[fold(meaning)] if column.type == "enum" else meaning
+            words.setdefault(name, {})[fold(word)] = (
+                known[fold(meaning)] if column.type == "enum" else meaning
+            )
     return Choices(key=key, headings=headings, words=words, date_pattern=settings.dates.get(source.name))
 
 
@@ -189,7 +196,8 @@ def _file_choices(tables: Sequence[Table], source: Source, choices: Choices) -> 
     empty_means_no = frozenset(
         name
         for name in flags
-        if any(answers.get(name) for answers in crosses) and all(answers.get(name, True) for answers in crosses)
+        if any(answers.get(name) for answers in crosses)
+        and all(answers.get(name, True) for answers in crosses)
     )
     return dataclasses.replace(choices, signs=signs, empty_means_no=empty_means_no)
 
@@ -207,7 +215,7 @@ def _signs(
     """A column's decimal sign from its values that can be read one way only; without any, that of the others."""
     seen: dict[str, set[Sign]] = {name: set() for name in numbers}
     for table, place in zip(tables, places, strict=True):
-        questions = {}
+        questions: dict[str, pl.Expr] = {}
         for name in numbers:
             if name in place:
                 comma, point = evidence(f"c{place[name]}", table.typed)
@@ -223,11 +231,17 @@ def _only(signs: set[Sign]) -> Sign | None:
     return next(iter(signs)) if len(signs) == 1 else None
 
 
-# -- reading -------------------------------------------------------------------------------------------------------
+# -- reading
+# -------------------------------------------------------------------------------------------------------
 
 
 def _parse(
-    delivery: Delivery, source: Source, choices: Choices, scratch: Path, result: Path, progress: Progress | None
+    delivery: Delivery,
+    source: Source,
+    choices: Choices,
+    scratch: Path,
+    result: Path,
+    progress: Progress | None,
 ) -> None:
     tables: list[Table] = []
     counts = _Counts()
@@ -247,7 +261,9 @@ def _parse(
     counter = _LineCounter(source.numbered_within)
     with _Writers(result, source) as writers:
         for table in tables:
-            counts_lines = line_number is not None and line_number not in positions(table.header, choices.headings)
+            counts_lines = line_number is not None and line_number not in positions(
+                table.header, choices.headings
+            )
             numbered = numbered or counts_lines
             for batch in table.batches:
                 done = standardise(batch, table.header, source, decided)
@@ -288,35 +304,44 @@ class _LineCounter:
 
     def __init__(self, within: Sequence[str]) -> None:
         self._within = within
-        self._seen: list[pl.DataFrame] = []  # hash of a group, lines so far; a group's last entry holds
+        # Hash of a group and its lines so far; of a group's several entries the largest holds.
+        self._seen = pl.DataFrame(schema={"group": pl.UInt64, "line": pl.Int64})
 
     def number(self, frame: pl.DataFrame) -> pl.Series:
         """The next numbers for the rows of one batch, in order (Int64)."""
-        if frame.is_empty():
-            return pl.Series([], dtype=pl.Int64)
-        group = pl.struct(pl.col(*self._within)).hash(seed=0).alias("group")
-        lines = frame.select(group).with_columns(line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("group"))
-        here = lines.group_by("group").agg(pl.col("line").max())
-        if self._seen:
-            earlier = (
-                pl.concat([seen.join(here, on="group", how="semi") for seen in self._seen])
-                .group_by("group")
-                .agg(before=pl.col("line").max())
+        # Sorted runs instead of a window: a ledger has as many groups as a third of its rows.
+        runs = (
+            frame.select(group=pl.struct(pl.col(*self._within)).hash(seed=0))
+            .with_row_index("place")
+            .sort("group", maintain_order=True)
+            .with_columns(
+                start=pl.when(pl.col("group").ne_missing(pl.col("group").shift(1)))
+                .then(pl.int_range(pl.len(), dtype=pl.Int64))
+                .forward_fill()
             )
-            if earlier.height:
-                before = pl.col("before").fill_null(0)
-                joined = lines.join(earlier, on="group", how="left", maintain_order="left")
-                lines = joined.select("group", line=pl.col("line") + before)
-                here = lines.group_by("group").agg(pl.col("line").max())
-        self._seen.append(here)
-        return lines["line"]
+            .select("place", "group", line=pl.int_range(1, pl.len() + 1, dtype=pl.Int64) - pl.col("start"))
+        )
+        is_last = pl.col("group").ne_missing(pl.col("group").shift(-1))
+        earlier = (
+            self._seen.join(runs.filter(is_last), on="group", how="semi")
+            .group_by("group")
+            .agg(before=pl.col("line").max())
+        )
+        if earlier.height:
+            joined = runs.join(earlier, on="group", how="left", maintain_order="left")
+            runs = joined.with_columns(pl.col("line") + pl.col("before").fill_null(0))
+        self._seen = self._seen.vstack(runs.filter(is_last).select("group", "line"))
+        return runs.sort("place")["line"]
 
 
 class _Writers:
     """The three Parquet files of a result, written batch by batch."""
 
     def __init__(self, directory: Path, source: Source) -> None:
-        rows = {column.name: DTYPES[column.type] for column in source.columns} | {SHEET: pl.String, ROW: pl.Int64}
+        rows = {column.name: DTYPES[column.type] for column in source.columns} | {
+            SHEET: pl.String,
+            ROW: pl.Int64,
+        }
         findings = {"severity": pl.String, SHEET: pl.String} | dict(FINDINGS)
         self._schemas = {
             name: pl.DataFrame(schema=schema)
@@ -324,7 +349,10 @@ class _Writers:
         }
         self._writers = {
             name: pa.parquet.ParquetWriter(
-                directory / f"{name}.parquet", empty.to_arrow().schema, compression="zstd", compression_level=1
+                directory / f"{name}.parquet",
+                empty.to_arrow().schema,
+                compression="zstd",
+                compression_level=1,
             )
             for name, empty in self._schemas.items()
         }
@@ -347,7 +375,8 @@ class _Writers:
             self._writers[name].write_table(frame.select(self._schemas[name].columns).to_arrow())
 
 
-# -- remembering ---------------------------------------------------------------------------------------------------
+# -- remembering
+# ---------------------------------------------------------------------------------------------------
 
 
 def _write_meta(
@@ -391,9 +420,14 @@ def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:
 
 def _refusal(delivery: Delivery, rule: str, arguments: Mapping[str, object]) -> Message:
     """The words are made when recalled: the same content may come under another name."""
-    filled = {name: ", ".join(value) if isinstance(value, list) else value for name, value in arguments.items()}
+    filled = {
+        name: ", ".join(value) if isinstance(value, list) else value for name, value in arguments.items()
+    }
     sheet = filled.get("sheet")
-    filled |= {"sheet_sv": f" (bladet {sheet})" if sheet else "", "sheet_en": f" (sheet {sheet})" if sheet else ""}
+    filled |= {
+        "sheet_sv": f" (bladet {sheet})" if sheet else "",
+        "sheet_en": f" (sheet {sheet})" if sheet else "",
+    }
     sv, en = (message(f"file.{rule}", language, file=delivery.file, **filled) for language in ("sv", "en"))
     return Message(rule, sv, en)
 

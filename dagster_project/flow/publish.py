@@ -1,11 +1,11 @@
 """Makes a release: a candidate built beside, put in force whole, or laid aside to be read.
 
-What belongs here: which tables of the build are published, in what form and order, and what is told about them in
-`release.json`. What does not: whether a candidate is good enough (`validate.py`), and the swap, rollback and retention
-(`releases.py`).
+What belongs here: which tables of the build are published, in what form and order, and what is told about
+them in `release.json`. What does not: whether a candidate is good enough (`validate.py`), and the swap,
+rollback and retention (`releases.py`).
 
-Only schema `main` of the build is published. The database is a new file: the build file is never published, because
-its writer would shut readers out, and because it holds what is not for reading.
+Only schema `main` of the build is published. The database is a new file: the build file is never published,
+because its writer would shut readers out, and because it holds what is not for reading.
 """
 
 from __future__ import annotations
@@ -81,9 +81,10 @@ class Input:
 class ReleaseFacts:
     """What a release tells about itself.
 
-    `released_at` carries a time zone. `fingerprint` is the hexadecimal hash of deliveries, settings, code and as-of
-    date. `gate` is the validation's result as JSON can hold it. `profile` is seconds by step. `sort_columns` gives the
-    key that each table is ordered by; the key of a table of a million rows or more should be unique.
+    `released_at` carries a time zone. `fingerprint` is the hexadecimal hash of deliveries, settings, code
+    and as-of date. `gate` is the validation's result as JSON can hold it. `profile` is seconds by step.
+    `sort_columns` gives the key that each table is ordered by; the key of a table of a million rows or more
+    should be unique.
     """
 
     released_at: datetime
@@ -115,7 +116,8 @@ class TableInfo:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A release built beside, not in force. Reports may be laid in `directory / "reports"` before it is put in force.
+    """A release built beside, not in force. Reports may be laid in `directory / "reports"` before it is put
+    in force.
 
     What is known only after the build (the gate's result, the profile) is given by replacing `about`.
     """
@@ -130,7 +132,7 @@ class Candidate:
         return self.directory / DATABASE
 
 
-# -------------------------------------------------------------------------------------------------------- is it anything
+# -------------------------------------------------------------------------------------- is it anything
 
 
 def nothing_new(workspace: Workspace, fingerprint: str) -> bool:
@@ -142,7 +144,9 @@ def nothing_new(workspace: Workspace, fingerprint: str) -> bool:
 def same_tables(candidate: Candidate, release: Release) -> bool:
     """Whether a candidate holds the same tables and views as a release, run times and ids left out."""
     theirs = {
-        Path(path).stem: digest for path, digest in release.files.items() if Path(path).match("parquet/*.parquet")
+        Path(path).stem: digest
+        for path, digest in release.files.items()
+        if Path(path).match("parquet/*.parquet")
     } | release.views
     ours = {name: table.sha256 for name, table in candidate.tables.items()}
     return _identity(ours) == _identity(theirs)
@@ -152,15 +156,15 @@ def _identity(digests: Mapping[str, str]) -> dict[str, str]:
     return {name: digest for name, digest in digests.items() if name not in EXEMPT}
 
 
-# ------------------------------------------------------------------------------------------------------------- building
+# -------------------------------------------------------------------------------------------- building
 
 
 def build_candidate(build_db: Path, workspace: Workspace, about: ReleaseFacts) -> Candidate:
     """Make `procurement.duckdb` and `parquet/` of schema `main` in a folder beside the releases.
 
-    The build database must be closed by its writer. Raises PublishError, with the release in force untouched, when
-    there is nothing to publish, a view reads something outside `main`, or the disk does not allow it; LockHeld when
-    another process holds the data folder.
+    The build database must be closed by its writer. Raises PublishError, with the release in force
+    untouched, when there is nothing to publish, a view reads something outside `main`, or the disk does not
+    allow it; LockHeld when another process holds the data folder.
     """
     layout = Layout(workspace.marts)
     if not build_db.is_file():
@@ -184,7 +188,9 @@ def build_candidate(build_db: Path, workspace: Workspace, about: ReleaseFacts) -
                 connection.execute("CHECKPOINT rel")
             with _duckdb(spill) as connection:
                 tables = _look_at(connection, directory, {view.name: view.sql for view in views})
-            shutil.rmtree(spill, ignore_errors=True)  # removed with all of `.building` at the next start otherwise
+            shutil.rmtree(
+                spill, ignore_errors=True
+            )  # removed with all of `.building` at the next start otherwise
             (directory / DATABASE).chmod(0o444)
         except BaseException:
             shutil.rmtree(directory, ignore_errors=True)  # the first error is the one to tell
@@ -194,7 +200,9 @@ def build_candidate(build_db: Path, workspace: Workspace, about: ReleaseFacts) -
 
 
 def _next_id(workspace: Workspace, about: ReleaseFacts) -> str:
-    """The time and the fingerprint's first eight digits; a second after the latest when the clock went backwards."""
+    """The time and the fingerprint's first eight digits; a second after the latest when the clock went
+    backwards.
+    """
     stamp = about.released_at.astimezone(UTC).replace(microsecond=0)
     earlier = [*release_ids(workspace), *([about.predecessor] if about.predecessor else [])]
     if earlier:
@@ -205,12 +213,18 @@ def _next_id(workspace: Workspace, about: ReleaseFacts) -> str:
 
 @contextmanager
 def _duckdb(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own that spills beside the candidate; what DuckDB says of the disk is said plainly."""
+    """A connection of its own that spills beside the candidate; what DuckDB says of the disk is said
+    plainly.
+    """
     try:
-        with duckdb.connect(config={"temp_directory": str(spill), "autoload_known_extensions": "false"}) as connection:
+        with duckdb.connect(
+            config={"temp_directory": str(spill), "autoload_known_extensions": "false"}
+        ) as connection:
             yield connection
     except duckdb.Error as error:
-        raise PublishError(_key_of(error), step="publish.step_build", where=spill.parent, reason=error) from error
+        raise PublishError(
+            _key_of(error), step="publish.step_build", where=spill.parent, reason=error
+        ) from error
 
 
 def _key_of(error: duckdb.Error) -> str:
@@ -236,7 +250,10 @@ class _View:
 
 
 def _copy_tables(
-    connection: duckdb.DuckDBPyConnection, build_db: Path, target: Path, sort_columns: Mapping[str, Sequence[str]]
+    connection: duckdb.DuckDBPyConnection,
+    build_db: Path,
+    target: Path,
+    sort_columns: Mapping[str, Sequence[str]],
 ) -> list[_View]:
     """Copy every base table of the build's `main`, ordered, with comments; the views, still to be created."""
     connection.execute(f"ATTACH {_text(build_db)} AS build (READ_ONLY)")
@@ -263,11 +280,12 @@ def _copy_tables(
 
 def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str | None]]:
     """The base tables of a database's `main` with their comments, by name."""
-    return connection.execute(
+    found: list[tuple[str, str | None]] = connection.execute(
         "SELECT table_name, comment FROM duckdb_tables()"
         " WHERE database_name = ? AND schema_name = 'main' AND NOT internal ORDER BY ALL",
         [database],
     ).fetchall()
+    return found
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str | None]]]:
@@ -285,9 +303,9 @@ def _order(
 ) -> str:
     """The ORDER BY that makes the same rows come in the same order, whatever order they were computed in.
 
-    A small table is ordered by its key and then by all columns. A large one by its key and, for rows that share it,
-    by the row's hash; without a key it keeps the order that it was built in, because sorting a whole ledger by all
-    columns costs more than the ledger's model did.
+    A small table is ordered by its key and then by all columns. A large one by its key and, for rows that
+    share it, by the row's hash; without a key it keeps the order that it was built in, because sorting a
+    whole ledger by all columns costs more than the ledger's model did.
     """
     if unknown := set(key) - set(columns):
         raise PublishError("publish.unknown_sort_column", table=table, column=", ".join(sorted(unknown)))
@@ -342,11 +360,24 @@ def _fill_releases(
     columns = ", ".join(f"{_name(column)} {kind}" for column, (kind, _) in RELEASES_COLUMNS.items())
     connection.execute(f"CREATE OR REPLACE TABLE rel.main.{name} ({columns})")
     _comment(
-        connection, "TABLE", RELEASES_TABLE, RELEASES_DESCRIPTION, [(c, d) for c, (_, d) in RELEASES_COLUMNS.items()]
+        connection,
+        "TABLE",
+        RELEASES_TABLE,
+        RELEASES_DESCRIPTION,
+        [(c, d) for c, (_, d) in RELEASES_COLUMNS.items()],
     )
     # By release: what every earlier one told, then this one.
     told = [
-        (r.release_id, r.released_at, r.as_of, r.schema_version, r.code_version, r.fingerprint, r.predecessor, False)
+        (
+            r.release_id,
+            r.released_at,
+            r.as_of,
+            r.schema_version,
+            r.code_version,
+            r.fingerprint,
+            r.predecessor,
+            False,
+        )
         for r in releases(workspace)
     ]
     own = (about.schema_version, about.code_version, about.fingerprint, about.predecessor, True)
@@ -358,7 +389,9 @@ def _fill_releases(
 
 
 def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """One file per base table. Rows and row groups follow the table's order, so that threads leave no trace."""
+    """One file per base table. Rows and row groups follow the table's order, so that threads leave no
+    trace.
+    """
     for table, _ in _tables(connection, "rel"):
         file = folder / f"{table}.parquet"
         connection.execute(
@@ -369,11 +402,14 @@ def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def _look_at(
     connection: duckdb.DuckDBPyConnection, directory: Path, definitions: Mapping[str, str]
 ) -> dict[str, TableInfo]:
-    """Read the finished file as a reader would, under another name: every table and view counted, or PublishError."""
+    """Read the finished file as a reader would, under another name: every table and view counted, or
+    PublishError.
+    """
     connection.execute(f"ATTACH {_text(directory / DATABASE)} AS a_reader (READ_ONLY)")
     tables: dict[str, TableInfo] = {}
     for name, kind in connection.execute(
-        "SELECT table_name, table_type FROM information_schema.tables WHERE table_catalog = 'a_reader' ORDER BY ALL"
+        "SELECT table_name, table_type FROM information_schema.tables"
+        " WHERE table_catalog = 'a_reader' ORDER BY ALL"
     ).fetchall():
         [rows] = _row(connection, f"SELECT count(*) FROM a_reader.main.{_name(name)}")
         if kind == "VIEW":
@@ -385,7 +421,8 @@ def _look_at(
 
 
 def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
-    return connection.execute(query).fetchall()[0]
+    row: tuple[Any, ...] = connection.execute(query).fetchall()[0]
+    return row
 
 
 def _name(name: str) -> str:
@@ -396,14 +433,14 @@ def _text(value: object) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-# ---------------------------------------------------------------------------------------------- putting in force, or not
+# ---------------------------------------------------------------------------- putting in force, or not
 
 
 def put_in_force(candidate: Candidate, workspace: Workspace, settings: Settings) -> Release:
     """Seal a candidate, swap it in, and let old releases go as `retention` says.
 
-    On PublishError (disk, rights, no links) the release before is in force as it was. Old releases that cannot be
-    removed are told in the log: by then the new one is in force. Takes the lock.
+    On PublishError (disk, rights, no links) the release before is in force as it was. Old releases that
+    cannot be removed are told in the log: by then the new one is in force. Takes the lock.
     """
     with FolderLock(workspace), plainly("publish.step_swap"):
         settle(workspace)
@@ -449,14 +486,18 @@ def _make_durable(directory: Path) -> None:
 
 
 def reject(
-    candidate_or_build: Candidate | Path | None, workspace: Workspace, run_id: str, report: Mapping[str, Any] | str
+    candidate_or_build: Candidate | Path | None,
+    workspace: Workspace,
+    run_id: str,
+    report: Mapping[str, Any] | str,
 ) -> Path:
-    """Lay what did not pass in `marts/rejected/<run_id>/` for reading, with its validation report; the last 5 are kept.
+    """Lay what did not pass in `marts/rejected/<run_id>/` for reading, with its validation report; the last
+    5 are kept.
 
-    A candidate is moved there. Of a build database, schema `main` is copied; what cannot be copied (the views that
-    need the rest, a build that is damaged) is named in `left_out.json`. With None, or a build that was never made, the
-    report stands alone.
-    The report is `validation_report.json` when a mapping, `validation_report.md` when a text. Takes the lock.
+    A candidate is moved there. Of a build database, schema `main` is copied; what cannot be copied (the
+    views that need the rest, a build that is damaged) is named in `left_out.json`. With None, or a build
+    that was never made, the report stands alone. The report is `validation_report.json` when a mapping,
+    `validation_report.md` when a text. Takes the lock.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", run_id):
         raise ValueError(f"not a run id: {run_id!r}")
@@ -490,7 +531,8 @@ def _copy_for_reading(build_db: Path, directory: Path) -> None:
             left_out = _create_views(connection, _copy_tables(connection, build_db, directory / DATABASE, {}))
             connection.execute("CHECKPOINT rel")
     except PublishError as error:
-        # The validation report is what matters here, and must not be lost because its database cannot be read.
+        # The validation report is what matters here, and must not be lost because its database cannot be
+        # read.
         left_out = {DATABASE: str(error)}
     shutil.rmtree(directory / "spill", ignore_errors=True)  # made by DuckDB only if it spilled
     if left_out:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import polars as pl
@@ -84,6 +84,22 @@ class SourceOutcome:
     lost_with_parent: int
     parents_to_mend: tuple[str, ...]
     rejected_files: tuple[str, ...]
+    rows_derived: int = 0
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Rows that a foreign format gives to one of our sources.
+
+    `query` gives some of the source's columns and `source_file`, `source_sheet`, `source_row`, one row per key. The
+    board's own rows win: where a delivered row has the same `whole`, none of the derived ones is added. `complements`:
+    the rows only explain what other rows bear (names of codes), so the source does not count as delivered by them and
+    delivered rows are not judged by them.
+    """
+
+    query: str
+    whole: tuple[str, ...]
+    complements: bool = False
 
 
 @dataclass
@@ -109,6 +125,7 @@ class Reconciler:
         self._rules = rules
         self._issues: list[pl.DataFrame] = []
         self._files: dict[str, list[ParsedFile]] = {}
+        self._derived: dict[str, int] = {}  # source → rows that foreign formats gave it
         self._con.execute("create schema if not exists arrival")
         self._con.execute("create schema if not exists delivered")
 
@@ -120,15 +137,48 @@ class Reconciler:
         self._files[source.name] = list(files)
         self._create_parsed(source, usable)
         self._create_out(source)
-        for rule in self._rules:
-            if rule.source == source.name and rule.kind == "row":
-                self._apply_row_rule(source, rule)
-        for reference in source.references:
-            self._apply_reference(source, reference)
-        self._quarantine_conflicts(source)
-        self._settle(source, usable)
+        if usable:
+            for rule in self._rules:
+                if rule.source == source.name and rule.kind == "row":
+                    self._apply_row_rule(source, rule)
+            for reference in source.references:
+                self._apply_reference(source, reference)
+            self._quarantine_conflicts(source)
+            self._settle(source, usable)
         self._create_lost(source)
         self._create_delivered(source, usable)
+
+    def derive(self, source: Source, origin: str, derived: Derived) -> None:
+        """Add what a foreign format gives to a source that is decided, where no delivered row says it already."""
+        given = [row[0] for row in self._con.execute(f"describe {derived.query}").fetchall()]
+        values = {name: f'd."{name}"' for name in given}
+        columns = ", ".join(
+            f'cast({values.get(c.name, "null")} as {SQL_TYPES[c.type]}) as "{c.name}"' for c in source.columns
+        )
+        same = " and ".join(f's."{column}" = d."{column}"' for column in derived.whole)
+        table = f"arrival.{source.name}_from_{origin}"
+        self._con.execute(
+            f"create table {table} as select {columns}, d.source_file, d.source_sheet, d.source_row, "
+            f"'{origin}' as origin from ({derived.query}) as d "
+            f"where not exists (select 1 from delivered.{source.name} as s where {same})"
+        )
+        keys = ", ".join(f'"{column}"' for column in source.key)
+        if self._scalar(f"select count(*) from (select {keys} from {table} group by all having count(*) > 1)"):
+            raise RuntimeError(f"{origin} gives {source.name} several rows with one key")
+        if self._scalar(
+            "select count(*) from duckdb_views() "
+            f"where schema_name = 'delivered' and view_name = '{source.name}' and database_name = current_database()"
+        ):
+            register = self._delivered_rows(source)
+            self._con.execute(
+                f"create or replace view delivered.{source.name} as {register} "
+                + " ".join(f"union all select * from {part}" for part in self._derived_parts(source))
+            )
+        else:
+            self._con.execute(f"insert into delivered.{source.name} select * from {table}")
+        if not derived.complements:
+            rows = self._scalar(f"select count(*) from {table}")
+            self._derived[source.name] = self._derived.get(source.name, 0) + rows
 
     def warnings_of_sets(self) -> None:
         """Rules about rows of several sources that only warn; after every source is decided."""
@@ -218,11 +268,25 @@ class Reconciler:
             )
         big = sum(file.rows_accepted for file in files) > TABLE_UP_TO_ROWS
         self._con.execute(
-            f"create {'view' if big else 'table'} delivered.{source.name} as "
+            f"create {'view' if big else 'table'} delivered.{source.name} as {self._delivered_rows(source)}"
+        )
+
+    def _delivered_rows(self, source: Source) -> str:
+        """A query for the accepted rows of a source with their provenance."""
+        return (
             f"select {_names(source, 'p')}, f.file as source_file, nullif(p.sheet, '') as source_sheet, p.row as source_row, "
             f"'register' as origin from {self._standing(source)} as p "
             f"join arrival.{source.name}_files as f using (file_no)"
         )
+
+    def _derived_parts(self, source: Source) -> list[str]:
+        """The relations of rows that foreign formats gave to a source."""
+        names = self._con.execute(
+            "select table_name from duckdb_tables() where schema_name = 'arrival' "
+            "and database_name = current_database() and starts_with(table_name, ?) order by table_oid",
+            [f"{source.name}_from_"],
+        ).fetchall()
+        return [f"arrival.{name}" for (name,) in names]
 
     # -- rules -----------------------------------------------------------------------------------------------------
 
@@ -552,14 +616,15 @@ class Reconciler:
 
     # -- the result ------------------------------------------------------------------------------------------------
 
-    def outcome(self) -> Reconciled:
-        """Counts, outcomes and findings of all sources, after the last one was decided."""
+    def outcome(self, foreign: Sequence[Reconciled] = ()) -> Reconciled:
+        """Counts, outcomes and findings of all sources, after the last one was decided; foreign formats' beside."""
         result = Reconciled()
         frames = [pl.DataFrame(schema=ISSUES_SCHEMA), *self._issues]
         for name, files in self._files.items():
             source = self._contracts[name]
             usable = [file for file in files if file.rejected is None]
-            frames += [self._parse_issues(source, number, file) for number, file in enumerate(usable)]
+            frames += [_parse_issues(source, file) for file in usable]
+            frames += [_file_issues(source, file) for file in files]
         issues = pl.concat([frame.cast(ISSUES_SCHEMA) for frame in frames])  # type: ignore[arg-type]
         answered = [self._answered(self._contracts[name]) for name in self._files]
         result.issues = _close_answered(issues, pl.concat(answered) if answered else None)
@@ -575,7 +640,11 @@ class Reconciler:
         for name in self._contracts:
             if name not in result.sources:
                 result.sources[name] = SourceOutcome(name, False, 0, 0, 0, 0, (), ())
-        result.issues = result.issues.sort(
+        given = self._given_by_file() if foreign else {}
+        for outcome in foreign:
+            result.files += [replace(count, rows_derived=given.get(count.file, 0)) for count in outcome.files]
+            result.sources |= outcome.sources
+        result.issues = pl.concat([result.issues, *(outcome.issues for outcome in foreign)]).sort(
             "source",
             "file",
             "sheet",
@@ -589,20 +658,15 @@ class Reconciler:
         )
         return result
 
-    def _parse_issues(self, source: Source, number: int, file: ParsedFile) -> pl.DataFrame:
-        return pl.read_parquet(file.directory / "issues.parquet").select(
-            "severity",
-            source=pl.lit(source.name),
-            file=pl.lit(file.delivery.file),
-            sheet=pl.col("_sheet"),
-            row_number=pl.col("_row"),
-            column_name=pl.col("column_name"),
-            rule=pl.col("rule"),
-            raw_value=pl.col("raw_value"),
-            message_sv=pl.col("message_sv"),
-            message_en=pl.col("message_en"),
-            is_open=pl.lit(True),
-        )
+    def _given_by_file(self) -> dict[str, int]:
+        """How many rows of our sources each foreign file gave."""
+        given: dict[str, int] = {}
+        for name in self._files:
+            for part in self._derived_parts(self._contracts[name]):
+                counts = self._con.execute(f"select source_file, count(*) from {part} group by all").fetchall()
+                for file, rows in counts:
+                    given[file] = given.get(file, 0) + rows
+        return given
 
     def _answered(self, source: Source) -> pl.DataFrame:
         """Quarantined rows whose key an accepted row of a later file bears: no open error any more."""
@@ -668,7 +732,10 @@ class Reconciler:
             read += count.rows_read
             accepted += count.rows_accepted
         rows = result.issues.filter(
-            (pl.col("source") == source.name) & (pl.col("severity") == "error") & pl.col("is_open")
+            (pl.col("source") == source.name)
+            & (pl.col("severity") == "error")
+            & pl.col("is_open")
+            & pl.col("row_number").is_not_null()  # a rejected file has a judgement of its own
         )
         cascade = (
             rows.filter(pl.col("rule") == "parent_quarantined").select("file", "sheet", "row_number").unique()
@@ -684,14 +751,53 @@ class Reconciler:
         ).fetchall()
         result.sources[source.name] = SourceOutcome(
             source=source.name,
-            is_delivered=any(file.rejected is None for file in files),
+            is_delivered=any(file.rejected is None for file in files) or bool(self._derived.get(source.name)),
             rows_read=read,
             rows_accepted=accepted,
             own_errors=own_rows.height,
             lost_with_parent=cascade.height,
             parents_to_mend=tuple(parent.replace("\x1f", " rad ") for parent, _ in parents),
             rejected_files=tuple(file.delivery.file for file in files if file.rejected is not None),
+            rows_derived=self._derived.get(source.name, 0),
         )
+
+
+def _parse_issues(source: Source, file: ParsedFile) -> pl.DataFrame:
+    """What standardise found in one file."""
+    return pl.read_parquet(file.directory / "issues.parquet").select(
+        "severity",
+        source=pl.lit(source.name),
+        file=pl.lit(file.delivery.file),
+        sheet=pl.col("_sheet"),
+        row_number=pl.col("_row"),
+        column_name=pl.col("column_name"),
+        rule=pl.col("rule"),
+        raw_value=pl.col("raw_value"),
+        message_sv=pl.col("message_sv"),
+        message_en=pl.col("message_en"),
+        is_open=pl.lit(True),
+    )
+
+
+def _file_issues(source: Source, file: ParsedFile) -> pl.DataFrame:
+    """What is to be said of a file as a whole: that it was rejected, and what in it is kept out."""
+    found: list[dict[str, object]] = []
+    if file.rejected is not None:
+        found.append({"severity": "error", "rule": f"file.{file.rejected.rule}", "message_sv": file.rejected.sv, "message_en": file.rejected.en})
+    for rule, names in (("unknown_columns", file.unknown_columns), ("ignored_sheets", file.ignored_sheets)):
+        if names:
+            words = {"file": file.delivery.file, "names": ", ".join(names)}
+            found.append(
+                {
+                    "severity": "warning",
+                    "rule": f"file.{rule}",
+                    "raw_value": ", ".join(names),
+                    "message_sv": message(f"file.{rule}", "sv", **words),
+                    "message_en": message(f"file.{rule}", "en", **words),
+                }
+            )
+    rows = [{"source": source.name, "file": file.delivery.file, "is_open": True, **entry} for entry in found]
+    return pl.DataFrame(rows, schema=ISSUES_SCHEMA)
 
 
 def _names(source: Source, alias: str = "") -> str:

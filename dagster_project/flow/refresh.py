@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,7 @@ from dagster_project.flow import build, publish, releases, validate
 from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.ingest import Delivery, deliveries
 from dagster_project.flow.lock import FolderLock
-from dagster_project.flow.parse import ParsedFile, parse_delivery
+from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed, parse_delivery
 from dagster_project.flow.reconcile import Reconciled, Reconciler
 from dagster_project.flow.validate import Verdict
 from dagster_project.flow.values.identity import pseudonym_key
@@ -90,6 +90,7 @@ class Refresh:
     def __enter__(self) -> Self:
         self._lock.__enter__()
         releases.clean_leftovers(self.workspace)
+        clear_scratch(self.workspace)
         with self.timed("deliveries"):
             self.deliveries = deliveries(self.workspace)
         return self
@@ -131,7 +132,7 @@ class Refresh:
     @property
     def unknown_folders(self) -> list[str]:
         """Folders under raw/ that are neither a source nor a foreign format."""
-        known = {*self.contracts, *ADAPTERS}
+        known = {*self.contracts, *(adapter.FOLDER for adapter in ADAPTERS.values())}
         if not self.workspace.raw.is_dir():
             return []
         return sorted(
@@ -143,29 +144,55 @@ class Refresh:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def parse(self, source: str) -> list[ParsedFile]:
-        """Ingest and standardise one source's deliveries; what was parsed before is remembered."""
+        """Ingest and standardise the deliveries of one source or foreign format; what is known is remembered."""
         with self.timed("ingest and standardise"):
-            mine = [delivery for delivery in self.deliveries if delivery.source == source]
+            mine = [delivery for delivery in self.deliveries if self._kind(delivery) == source]
             files = []
             for number, delivery in enumerate(mine, start=1):
-                files.append(parse_delivery(delivery, self.contracts[source], self.settings, self.workspace))
+                if source in ADAPTERS:
+                    files.append(ADAPTERS[source].parse(delivery, self.settings, self.workspace))
+                else:
+                    contract = self.contracts[source]
+                    files.append(parse_delivery(delivery, contract, self.settings, self.workspace))
                 self.progress(f"läser {source}", number, len(mine))
             self.parsed[source] = files
             return files
 
     def reconcile(self) -> Iterator[str]:
         """Decide every row's fate, source by source, parents first; yields each source's name when it is done."""
+        for name in ADAPTERS:
+            self.parse(name)
+        forget_parsed(self.workspace, [file for files in self.parsed.values() for file in files])
         self._connection = build.fresh(self.workspace, self.settings, self.as_of)
         reconciler = Reconciler(self._connection, self.contracts, arrival_rules())
+        with self.timed("reconcile"):
+            foreign = {
+                name: adapter.settle(self._connection, self.parsed[name])
+                for name, adapter in ADAPTERS.items()
+                if self.parsed.get(name)
+            }
         for number, (name, source) in enumerate(self.contracts.items(), start=1):
             with self.timed("reconcile"):
                 reconciler.source(source, self.parsed.get(name, []))
+                self._derive(reconciler, foreign, source, complements=False)
             self.progress("stämmer av", number, len(self.contracts))
             yield name
         with self.timed("reconcile"):
             reconciler.warnings_of_sets()
-            self.reconciled = reconciler.outcome()
+            for source in self.contracts.values():
+                self._derive(reconciler, foreign, source, complements=True)
+            self.reconciled = reconciler.outcome(list(foreign.values()))
             build.write_arrivals(self._connection, self.reconciled, self.deliveries)
+            build.write_quarantine(self.workspace, self.reconciled)
+
+    def arrive(self) -> Reconciled:
+        """Parse and reconcile everything that is delivered, without judging it."""
+        for source in self.contracts:
+            self.parse(source)
+        for _ in self.reconcile():
+            pass
+        assert self.reconciled is not None
+        return self.reconciled
 
     def judge_arrivals(self, keep: bool = True) -> list[Verdict]:
         """The first border. Sets the ending to `stopped` when publication may not go on.
@@ -256,6 +283,22 @@ class Refresh:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
+    def _kind(self, delivery: Delivery) -> str:
+        """The foreign format that a delivery is of, else the source whose folder it lies in."""
+        for name, adapter in ADAPTERS.items():
+            if delivery.source == adapter.FOLDER and adapter.recognises(delivery):
+                return name
+        return delivery.source
+
+    def _derive(
+        self, reconciler: Reconciler, formats: Iterable[str], source: Source, complements: bool
+    ) -> None:
+        """Add what the foreign formats give to a source that is decided."""
+        for name in formats:
+            derived = ADAPTERS[name].derived(source.name)
+            if derived is not None and derived.complements == complements:
+                reconciler.derive(source, name, derived)
+
     def _inputs(self) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
 
@@ -270,6 +313,7 @@ class Refresh:
         self.ending = "stopped"
         if keep:
             if self._connection is not None:
+                build.show_arrivals(self._connection)
                 build.write_verdicts(self._connection, self.verdicts)
             self.reject()
 

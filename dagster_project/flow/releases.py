@@ -1,7 +1,7 @@
 """The releases on disk: which there are, which is in force, how one is put in force, and which are let go.
 
-What belongs here: the layout of `marts/`, `release.json`, the swap of the link, rollback, retention and what a killed
-run left behind. What does not: making the tables of a release (`publish.py`).
+What belongs here: the layout of `marts/`, `release.json`, the swap of the link, rollback, retention and
+what a killed run left behind. What does not: making the tables of a release (`publish.py`).
 
     marts/current                  relative link to the release in force; changed only by one rename
     marts/releases/<release_id>/   whole releases; a folder arrives and leaves by one rename
@@ -62,8 +62,8 @@ class PublishError(Exception):
 class Release:
     """One release as its `release.json` tells it.
 
-    `rows` counts rows by table and view; `views` holds the sha256 of each view's definition; `files` holds the sha256
-    of each file by its path within the folder; `profile` is seconds by step.
+    `rows` counts rows by table and view; `views` holds the sha256 of each view's definition; `files` holds
+    the sha256 of each file by its path within the folder; `profile` is seconds by step.
     """
 
     release_id: str
@@ -122,7 +122,7 @@ class Layout:
         return self.marts / "closed.json"
 
 
-# ------------------------------------------------------------------------------------------------------------- reading
+# --------------------------------------------------------------------------------------------- reading
 
 
 def releases(workspace: Workspace) -> list[Release]:
@@ -138,7 +138,9 @@ def releases(workspace: Workspace) -> list[Release]:
 
 
 def current(workspace: Workspace) -> Release | None:
-    """The release in force, None before the first. Raises PublishError when the link or what it names is damaged."""
+    """The release in force, None before the first. Raises PublishError when the link or what it names
+    is damaged.
+    """
     layout = Layout(workspace.marts)
     release_id = _current_id(layout)
     return None if release_id is None else _read(layout, release_id)
@@ -154,7 +156,9 @@ def release_ids(workspace: Workspace) -> list[str]:
 
 
 def verify(release: Release) -> list[str]:
-    """The paths in a release's folder that are missing, changed or not named in its `release.json`; empty when whole."""
+    """The paths in a release's folder that are missing, changed or not named in its `release.json`;
+    empty when whole.
+    """
     wrong = []
     for path, expected in release.files.items():
         file = release.directory / path
@@ -205,11 +209,12 @@ def _never_in_force(layout: Layout) -> str | None:
     return release_id if release_id and release_id != _current_id(layout) else None
 
 
-# ------------------------------------------------------------------------------------------------------------ swapping
+# -------------------------------------------------------------------------------------------- swapping
 
 
 def install(candidate: Path, release_id: str, workspace: Workspace) -> Release:
-    """Move a finished, synced folder into `releases/` and put it in force. Call under the lock, after `settle`.
+    """Move a finished, synced folder into `releases/` and put it in force. Call under the lock, after
+    `settle`.
 
     Killed at any moment, the link names either the release before or this one, whole.
     """
@@ -229,8 +234,8 @@ def install(candidate: Path, release_id: str, workspace: Workspace) -> Release:
 def rollback(workspace: Workspace, release_id: str) -> Release:
     """Put an earlier (or later) release in force again; PublishError when it is unknown or not whole.
 
-    Only the link changes: the release that is left stays until retention lets it go, and is not published again
-    unless a run finds something new. Takes the lock.
+    Only the link changes: the release that is left stays until retention lets it go, and is not published
+    again unless a run finds something new. Takes the lock.
     """
     layout = Layout(workspace.marts)
     with FolderLock(workspace), plainly("publish.step_rollback"):
@@ -262,13 +267,15 @@ def _swap(layout: Layout) -> None:
     sync_folder(layout.marts)
 
 
-# ----------------------------------------------------------------------------------------------------------- letting go
+# ------------------------------------------------------------------------------------------ letting go
 
 
 def keep_for_closed_periods(workspace: Workspace) -> frozenset[str]:
-    """The releases that closed periods were reported with (`marts/closed.json`); PublishError when it is damaged.
+    """The releases that closed periods were reported with (`marts/closed.json`); PublishError when it is
+    damaged.
 
-    Read before anything is published: what is to be kept for ever must not be lost to a file that cannot be read.
+    Read before anything is published: what is to be kept for ever must not be lost to a file that cannot be
+    read.
     """
     path = Layout(workspace.marts).closed
     try:
@@ -315,7 +322,8 @@ def settle(workspace: Workspace) -> None:
 def clean_leftovers(workspace: Workspace) -> None:
     """Remove what killed runs left: unfinished candidates, links never swapped in, releases never in force.
 
-    Call at the start of a run. Takes the lock, so that another run's candidate is never mistaken for a leftover.
+    Call at the start of a run. Takes the lock, so that another run's candidate is never mistaken for a
+    leftover.
     """
     with FolderLock(workspace), plainly("publish.step_clean"):
         settle(workspace)
@@ -324,7 +332,7 @@ def clean_leftovers(workspace: Workspace) -> None:
             shutil.rmtree(building)
 
 
-# ---------------------------------------------------------------------------------------------------------------- disk
+# ------------------------------------------------------------------------------------------------ disk
 
 PLAIN = {
     errno.ENOSPC: "publish.disk_full",
@@ -337,7 +345,9 @@ PLAIN = {
 
 @contextlib.contextmanager
 def plainly(step: str) -> Iterator[None]:
-    """Turn what the operating system says into a PublishError that names the step (a message key) and the remedy."""
+    """Turn what the operating system says into a PublishError that names the step (a message key) and
+    the remedy.
+    """
     try:
         yield
     except OSError as error:

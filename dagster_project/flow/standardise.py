@@ -1,7 +1,7 @@
 """Reads text by a contract: one batch of a delivered table in, typed rows and what is wrong with them out.
 
-Pure functions; what needs the whole file (the decimal sign of a column, crosses for yes) comes in as `Choices`. What
-does not belong here: files, other deliveries, keys and references.
+Pure functions; what needs the whole file (the decimal sign of a column, crosses for yes) comes in as
+`Choices`. What does not belong here: files, other deliveries, keys and references.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ NUMBERS = frozenset({"integer", "decimal", "money"})
 class Choices:
     """What is known before a batch is read.
 
-    `key`: for pseudonyms. `headings`: folded heading → column. `words`: column → folded word → what it stands for, as
-    organisation.yml says. `date_pattern`: the source's own form of dates. `signs`: column → decimal sign, None if
-    undecided. `empty_means_no`: boolean columns whose only filled value is `x`.
+    `key`: for pseudonyms. `headings`: folded heading → column. `words`: column → folded word → what it stands
+    for, as organisation.yml says. `date_pattern`: the source's own form of dates. `signs`: column → decimal
+    sign, None if undecided. `empty_means_no`: boolean columns whose only filled value is `x`.
     """
 
     key: bytes
@@ -78,7 +78,8 @@ class Choices:
 @dataclass(frozen=True)
 class Standardised:
     """`frame`: every row that counts, with the contract's columns (null where unreadable), `_row` and `_bad`.
-    `findings`: errors and warnings (columns FINDINGS). `skipped`: summing and help rows, left out of `frame`."""
+    `findings`: errors and warnings (columns FINDINGS). `skipped`: summing and help rows, left out of `frame`.
+    """
 
     frame: pl.DataFrame
     findings: pl.DataFrame
@@ -111,12 +112,18 @@ def line_number_column(source: Source) -> str | None:
 
 
 def alternatives(source: Source) -> list[tuple[str, str]]:
-    """Pairs of columns of which a row must fill one: a key column that can be looked up, and what it is looked up by."""
-    return [(c.name, c.lookup.column) for c in source.columns if c.lookup is not None and c.name in source.key]
+    """Pairs of columns of which a row must fill one: a key column that can be looked up, and what it is
+    looked up by.
+    """
+    return [
+        (c.name, c.lookup.column) for c in source.columns if c.lookup is not None and c.name in source.key
+    ]
 
 
 def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choices: Choices) -> Standardised:
-    """Type every row of a batch (columns `c0`…, `_row`, `_extra`). Nothing is dropped but skipped rows, counted."""
+    """Type every row of a batch (columns `c0`…, `_row`, `_extra`). Nothing is dropped but skipped rows,
+    counted.
+    """
     places = {name: found[0] for name, found in positions(header, choices.headings).items()}
     first = next((position for position, cell in enumerate(header) if cell), 0)
     data = _without_skipped(batch, first, places, source)
@@ -144,7 +151,9 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
         if isinstance(column.default, dict):
             year = pl.col(column.default["year_of"]).dt.year().cast(pl.Int64)
             empty = text[column.name].is_null() if column.name in text else pl.lit(True)
-            frame = frame.with_columns(pl.when(empty).then(year).otherwise(pl.col(column.name)).alias(column.name))
+            frame = frame.with_columns(
+                pl.when(empty).then(year).otherwise(pl.col(column.name)).alias(column.name)
+            )
     findings = _findings(data, source, text, readings)
     errors = findings.filter(pl.col("severity") == "error")[ROW].unique()
     return Standardised(
@@ -154,7 +163,8 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
     )
 
 
-# -- rows ----------------------------------------------------------------------------------------------------------
+# -- rows
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _without_skipped(
@@ -162,8 +172,9 @@ def _without_skipped(
 ) -> pl.DataFrame:
     """Without the template's help row and without summing rows.
 
-    A summing row has a first cell that begins with Summa or Totalt, and every other required cell empty but the
-    numbers, which hold the sums. Where all the others are numbers, the first cell must be that word alone.
+    A summing row has a first cell that begins with Summa or Totalt, and every other required cell empty but
+    the numbers, which hold the sums. Where all the others are numbers, the first cell must be that word
+    alone.
     """
     first = pl.col(f"c{first_position}")
     others = [
@@ -172,7 +183,9 @@ def _without_skipped(
         if name in places and places[name] != first_position and source.column(name).type not in NUMBERS
     ]
     if others:
-        summing = first.str.contains(SUMMING_ROW) & pl.all_horizontal(pl.col(name).is_null() for name in others)
+        summing = first.str.contains(SUMMING_ROW) & pl.all_horizontal(
+            pl.col(name).is_null() for name in others
+        )
     else:
         summing = first.str.contains(SUMMING_WORD)
     return batch.filter(~(summing | first.str.contains(HELP_ROW)).fill_null(False))
@@ -185,7 +198,8 @@ def _translated(text: pl.Series, words: Mapping[str, str], column: Column) -> pl
     return by_distinct(text, lambda word: (words.get(fold(word), word), None, None), pl.String).value
 
 
-# -- cells ---------------------------------------------------------------------------------------------------------
+# -- cells
+# ---------------------------------------------------------------------------------------------------------
 
 
 def _read(column: Column, text: pl.Series, choices: Choices) -> Reading:
@@ -225,7 +239,8 @@ def _allowed(column: Column) -> dict[str, str]:
     return shown_words | {fold(code): code for code, words in column.values.items() if not words}
 
 
-# -- findings ------------------------------------------------------------------------------------------------------
+# -- findings
+# ------------------------------------------------------------------------------------------------------
 
 
 def _findings(
@@ -250,7 +265,10 @@ def _findings(
                     "note": reading.note.filter(wrong),
                 }
             )
-            found += [_worded(part, column, str(rule)) for (rule,), part in cells.group_by("rule", maintain_order=True)]
+            found += [
+                _worded(part, column, str(rule))
+                for (rule,), part in cells.group_by("rule", maintain_order=True)
+            ]
         if column.required or (column.name == line_number and column.name in text):
             empty = reading.value.is_null() & ~wrong
             if empty.any():
@@ -264,7 +282,12 @@ def _findings(
     beyond = data[EXTRA].is_not_null()
     if beyond.any():
         cells = pl.DataFrame(
-            {ROW: rows.filter(beyond), "rule": "too_many_cells", "raw_value": screen_text(data[EXTRA].filter(beyond)), "note": ""}
+            {
+                ROW: rows.filter(beyond),
+                "rule": "too_many_cells",
+                "raw_value": screen_text(data[EXTRA].filter(beyond)),
+                "note": "",
+            }
         )
         found.append(_worded(cells, None, "too_many_cells"))
     return pl.concat(found).sort(ROW, maintain_order=True)
@@ -292,7 +315,9 @@ def _with_words(cells: pl.DataFrame, column: str, words: tuple[str, ...]) -> pl.
         pl.col("raw_value").fill_null("").str.slice(0, SHOWN_CHARACTERS), pl.col("note").fill_null("")
     )
     return cells.select(
-        severity=pl.when(pl.col("rule").is_in(list(WARNINGS))).then(pl.lit("warning")).otherwise(pl.lit("error")),
+        severity=pl.when(pl.col("rule").is_in(list(WARNINGS)))
+        .then(pl.lit("warning"))
+        .otherwise(pl.lit("error")),
         _row=pl.col(ROW),
         column_name=pl.lit(column),
         rule=pl.col("rule"),

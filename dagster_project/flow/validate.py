@@ -125,7 +125,7 @@ def _arrival_frames(
                 "is_required": contracts[name].required if name in contracts else False,
                 "is_delivered": outcome.is_delivered,
                 "rows_read": outcome.rows_read,
-                "rows_accepted": outcome.rows_accepted,
+                "rows_accepted": outcome.rows_accepted + outcome.rows_derived,
                 "own_errors": outcome.own_errors,
                 "lost_with_parent": outcome.lost_with_parent,
                 "rows_allowed": rows_allowed(settings, name, outcome.rows_read),
@@ -179,7 +179,11 @@ def _rule_frame(
         expected[f"rule:{name}"] = ("rule", name)
     files = [count.file for count in reconciled.files if count.source == source.name]
     failing = (
-        reconciled.issues.filter((pl.col("source") == source.name) & (pl.col("severity") != "correction"))
+        reconciled.issues.filter(
+            (pl.col("source") == source.name)
+            & (pl.col("severity") != "correction")
+            & pl.col("row_number").is_not_null()
+        )
         .with_columns(
             check=pl.when(pl.col("rule").is_in(list(why)))
             .then(pl.lit("rule:") + pl.col("rule"))

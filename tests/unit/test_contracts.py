@@ -1,4 +1,4 @@
-"""The source contracts say what the specification says, and a contract that says something else is refused."""
+"""The source contracts say what the specification says, and an ill-formed contract is refused."""
 
 from pathlib import Path
 
@@ -21,12 +21,15 @@ SPECIFIED = {
     "procurements": (
         "procurement_id!* title* category_code* procedure* works above_threshold planned_completion_date "
         "planned_coordinated announced_date tender_deadline award_date completed_date cancelled_date "
-        "cancellation_reason participants_complete reserved questions_count bidders_contacted_date new_solution "
-        "environment_applicable environment_exemption_reason review_applied_date review_outcome estimated_value "
-        "coordination_hours coordination_cost coordination_deviation_code coordination_deviation_reason"
+        "cancellation_reason participants_complete reserved questions_count bidders_contacted_date "
+        "new_solution environment_applicable environment_exemption_reason review_applied_date review_outcome "
+        "estimated_value coordination_hours coordination_cost coordination_deviation_code "
+        "coordination_deviation_reason"
     ),
     "participants": "procurement_id!* unit_id!*",
-    "lots": "procurement_id!* lot_id!* title category_code tenders_received sme_tenders awarded contract_value",
+    "lots": (
+        "procurement_id!* lot_id!* title category_code tenders_received sme_tenders awarded contract_value"
+    ),
     "requirements": "procurement_id!* area!* level*",
     # supplier_id is a part of the key: a consortium has one row per member.
     "bids": "procurement_id!* lot_id! bidder_id!* supplier_id!* bid_price first_price status* winner",
@@ -45,9 +48,9 @@ SPECIFIED = {
     ),
     # buyer_unit_id or buyer_orgnr: either will do, so neither is required alone.
     "invoices": (
-        "buyer_unit_id! buyer_orgnr fiscal_year! invoice_id!* line_no! supplier_id supplier_name supplier_bankgiro "
-        "invoice_date* booking_date* account* cost_centre category_code contract_id order_id "
-        "supplier_invoice_number amount_net* vat_amount currency text"
+        "buyer_unit_id! buyer_orgnr fiscal_year! invoice_id!* line_no! supplier_id supplier_name "
+        "supplier_bankgiro invoice_date* booking_date* account* cost_centre category_code contract_id "
+        "order_id supplier_invoice_number amount_net* vat_amount currency text"
     ),
     "supplier_aliases": "alias_kind!* alias!* supplier_id*",
     "invoice_reviews": (
@@ -64,7 +67,9 @@ SPECIFIED = {
     "budget": "month!* line!* budget_amount* outcome_amount*",
     "deviations": "deviation_id!* deviation_date* governing_document* material* description",
     "business_climate": "year!* member_code!* rank*",
-    "targets": "organisation!* plan_id!* kpi_id!* valid_from!* valid_to member_code! operator* target_value note",
+    "targets": (
+        "organisation!* plan_id!* kpi_id!* valid_from!* valid_to member_code! operator* target_value note"
+    ),
     "published_outcomes": "organisation!* kpi_id!* period!* value* decimals source",
     "comments": "period!* kpi_id!* member_code! text*",
     "lessons": ("procurement_id!* recorded_date!* kind* text* expected_bids expected_price expected_review"),

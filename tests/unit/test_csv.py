@@ -79,7 +79,12 @@ def test_an_inch_mark_inside_a_bare_cell_is_a_plain_character(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    "content", ['id;name;amount\n1;a;1\n2;"b;2\n3;c;3\n', 'id;name;amount\n1;a;1\n2;"b;2\n3;"c";3\n', 'id;name;amount\n1;a;1\n2;"b"x;2\n']
+    "content",
+    [
+        'id;name;amount\n1;a;1\n2;"b;2\n3;c;3\n',
+        'id;name;amount\n1;a;1\n2;"b;2\n3;"c";3\n',
+        'id;name;amount\n1;a;1\n2;"b"x;2\n',
+    ],
 )
 def test_a_quote_that_is_not_closed_refuses_the_file_and_names_the_row(tmp_path: Path, content: str) -> None:
     with pytest.raises(UnreadableDelivery) as refused:
@@ -91,7 +96,11 @@ def test_short_rows_are_filled_and_cells_beyond_the_headings_are_kept_apart(tmp_
     wide = ";".join(str(n) for n in range(30))
     table = read(tmp_path, f"id;name;amount;;\n1\n2;b;2;;\n3;c;3;;x;y\n{wide}\n")
     assert table.header == ["id", "name", "amount"]
-    assert rows(table)[:3] == [("1", None, None, 2, None), ("2", "b", "2", 3, None), ("3", "c", "3", 4, "x | y")]
+    assert rows(table)[:3] == [
+        ("1", None, None, 2, None),
+        ("2", "b", "2", 3, None),
+        ("3", "c", "3", 4, "x | y"),
+    ]
     assert str(rows(table)[3][4]).startswith("3 | 4")
 
 

@@ -43,7 +43,10 @@ def test_a_date_that_cannot_be_is_told_from_one_that_cannot_be_read(text: str, r
 
 
 def test_a_pattern_of_the_organisation_settles_the_order_of_day_and_month() -> None:
-    assert read_dates(pl.Series(["04/03/2021", "2021-03-04"]), "%d/%m/%Y").value.to_list() == [FOURTH_OF_MARCH] * 2
+    assert (
+        read_dates(pl.Series(["04/03/2021", "2021-03-04"]), "%d/%m/%Y").value.to_list()
+        == [FOURTH_OF_MARCH] * 2
+    )
 
 
 def test_an_empty_date_is_nothing_wrong() -> None:

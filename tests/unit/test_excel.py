@@ -173,7 +173,9 @@ def test_a_sheet_out_of_proportion_is_refused(tmp_path: Path) -> None:
     assert refused.value.rule == "too_large_unpacked"
 
 
-@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml"])
+@pytest.mark.parametrize(
+    "part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml", "xl/styles.xml"]
+)
 def test_a_workbook_with_a_damaged_part_is_refused(tmp_path: Path, part: str) -> None:
     with pytest.raises(UnreadableDelivery) as refused:
         reader.read_excel(rezipped(tmp_path, part, lambda xml: xml[: len(xml) // 2] + b"<<"), score, tmp_path)

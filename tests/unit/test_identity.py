@@ -1,4 +1,6 @@
-"""Organisation numbers, and personal numbers wherever they stand. The numbers are made up with valid check digits."""
+"""Organisation numbers, and personal numbers wherever they stand. The numbers are made up with valid check
+digits.
+"""
 
 import stat
 from pathlib import Path
@@ -33,7 +35,16 @@ def orgnr(text: str) -> tuple[str | None, str | None]:
 
 
 @pytest.mark.parametrize(
-    "text", ["556000-4615", "5560004615", "165560004615", "16556000-4615", "SE556000461501", "se 556000-4615 01", "556000 4615"]
+    "text",
+    [
+        "556000-4615",
+        "5560004615",
+        "165560004615",
+        "16556000-4615",
+        "SE556000461501",
+        "se 556000-4615 01",
+        "556000 4615",
+    ],
 )
 def test_a_swedish_number_in_any_spelling_is_ten_digits(text: str) -> None:
     assert orgnr(text) == ("5560004615", None)
@@ -43,19 +54,24 @@ def test_a_failing_check_digit_is_a_warning_and_keeps_the_number() -> None:
     assert orgnr("556000-4616") == ("5560004616", "check_digit")
 
 
-@pytest.mark.parametrize("text", ["55600046", "556000-46155", "55600O-4615", "SAKNAS", "okänd", "SE12", "QQ123456", "195560004615"])
+@pytest.mark.parametrize(
+    "text", ["55600046", "556000-46155", "55600O-4615", "SAKNAS", "okänd", "SE12", "QQ123456", "195560004615"]
+)
 def test_wrong_length_or_letters_are_unreadable(text: str) -> None:
     assert orgnr(text) == (None, "unreadable_orgnr")
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"), [("DE 123 456 789", "DE123456789"), ("no987654321mva", "NO987654321MVA"), ("FI1234567-8", "FI12345678")]
+    ("text", "kept"),
+    [("DE 123 456 789", "DE123456789"), ("no987654321mva", "NO987654321MVA"), ("FI1234567-8", "FI12345678")],
 )
 def test_a_foreign_number_is_kept_with_its_country(text: str, kept: str) -> None:
     assert orgnr(text) == (kept, None)
 
 
-@pytest.mark.parametrize("text", ["811218-9876", "8112189876", "19811218-9876", "198112189876", "811218+9876", "SE811218987601"])
+@pytest.mark.parametrize(
+    "text", ["811218-9876", "8112189876", "19811218-9876", "198112189876", "811218+9876", "SE811218987601"]
+)
 def test_a_persons_number_becomes_one_pseudonym_in_any_spelling(text: str) -> None:
     assert orgnr(text) == (pseudonym(KEY, PERSON), None)
     assert personal_ids(pl.Series([text]), KEY)[0] == pseudonym(KEY, PERSON)
@@ -64,7 +80,8 @@ def test_a_persons_number_becomes_one_pseudonym_in_any_spelling(text: str) -> No
 def test_a_pseudonym_is_kept_and_depends_on_the_key() -> None:
     given = pseudonym(KEY, PERSON)
     assert orgnr(given) == (given, None)
-    assert given.startswith("PN-") and len(given) == 19
+    assert given.startswith("PN-")
+    assert len(given) == 19
     assert pseudonym(b"another", PERSON) != given
 
 
@@ -76,14 +93,26 @@ def test_a_name_is_hidden_where_the_rows_number_is_a_persons() -> None:
     names = pl.Series(["Anna  Ek", "Bolaget AB", "ANNA EK", None, "Bo Al"])
     ids = pl.Series(["811218-9876", "556000-4615", pseudonym(KEY, PERSON), "8112189876", "811218-987"])
     hidden = personal_names(names, ids, KEY).to_list()
-    assert hidden[0] == hidden[2] and hidden[0].startswith("Privatperson ") and len(hidden[0]) == len("Privatperson ") + 8
-    assert hidden[1] == "Bolaget AB" and hidden[3] is None
+    assert hidden[0] == hidden[2]
+    assert hidden[0].startswith("Privatperson ")
+    assert len(hidden[0]) == len("Privatperson ") + 8
+    assert hidden[1] == "Bolaget AB"
+    assert hidden[3] is None
     assert hidden[4].startswith("Privatperson "), "a mistyped personal number hides the name too"
     assert personal_names(pl.Series(hidden), ids, KEY).to_list() == hidden
 
 
 @pytest.mark.parametrize(
-    "number", ["811218-9876", "8112189876", "19811218-9876", "811218+9876", "811218 9876", "811218\u20139876", "SE811218987601"]
+    "number",
+    [
+        "811218-9876",
+        "8112189876",
+        "19811218-9876",
+        "811218+9876",
+        "811218 9876",
+        "811218\u20139876",
+        "SE811218987601",
+    ],
 )
 def test_a_personal_number_in_a_text_is_masked(number: str) -> None:
     assert mask(f"Ring {number}, tack") == f"Ring {MASK}, tack"
@@ -95,7 +124,10 @@ def test_a_coordination_number_is_personal_too() -> None:
     assert mask(f"nr {COORDINATION}") == f"nr {MASK}"
 
 
-@pytest.mark.parametrize("text", ["811218-9875", "811332-9876", "810230-9873", "556000-4615", "18112189876", "2021-001", "1234567890"])
+@pytest.mark.parametrize(
+    "text",
+    ["811218-9875", "811332-9876", "810230-9873", "556000-4615", "18112189876", "2021-001", "1234567890"],
+)
 def test_what_is_no_personal_number_stays(text: str) -> None:
     assert mask(text) == text
 
@@ -120,7 +152,8 @@ def test_raw_values_are_shown_masked() -> None:
 def test_the_key_is_made_once_with_owner_only_rights(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     key = pseudonym_key(workspace)
-    assert len(key) == 32 and pseudonym_key(workspace) == key
+    assert len(key) == 32
+    assert pseudonym_key(workspace) == key
     assert stat.S_IMODE((workspace.secrets / "pseudonym.key").stat().st_mode) == 0o600
     assert stat.S_IMODE(workspace.secrets.stat().st_mode) == 0o700
     assert [path.name for path in workspace.secrets.iterdir()] == ["pseudonym.key"]

@@ -57,7 +57,9 @@ def test_an_unknown_form_is_refused(tmp_path: Path, name: str) -> None:
 
 def test_parquet_is_read_as_text_with_the_headings_as_row_one(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    frame = pl.DataFrame({"ID": ["00", None, "2"], "amount": [1.234, None, 5.0], "date": [None, None, datetime(2021, 3, 4)]})
+    frame = pl.DataFrame(
+        {"ID": ["00", None, "2"], "amount": [1.234, None, 5.0], "date": [None, None, datetime(2021, 3, 4)]}
+    )
     frame.write_parquet(path)
     (table,) = read_tables(delivery(path), score)
     assert table.header == ["ID", "amount", "date"]

@@ -32,7 +32,8 @@ def hold(workspace: Workspace, seconds: float) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(workspace.root), str(seconds)], stdout=subprocess.PIPE, text=True
     )
-    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
     return process
 
 
@@ -43,7 +44,13 @@ def test_a_second_process_is_told_who_holds_the_folder(workspace: Workspace) -> 
             pass
         assert told.value.holder is not None
         assert told.value.holder.pid == process.pid
-        for words in (str(process.pid), "mattstock run --data here", "annan körning", "another run", "--wait"):
+        for words in (
+            str(process.pid),
+            "mattstock run --data here",
+            "annan körning",
+            "another run",
+            "--wait",
+        ):
             assert words in str(told.value)
     finally:
         process.kill()
@@ -73,9 +80,13 @@ def test_a_step_takes_the_lock_inside_the_run_that_holds_it(workspace: Workspace
         with FolderLock(workspace):
             pass
         taking = subprocess.run(
-            [sys.executable, "-c", HOLD, str(workspace.root), "0"], capture_output=True, text=True, check=False
+            [sys.executable, "-c", HOLD, str(workspace.root), "0"],
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert taking.returncode == 1 and "LockHeld" in taking.stderr
+        assert taking.returncode == 1
+        assert "LockHeld" in taking.stderr
     hold(workspace, 0).communicate()
 
 
@@ -95,5 +106,5 @@ def test_an_error_under_the_lock_frees_it(workspace: Workspace) -> None:
 
 def test_a_folder_that_cannot_be_locked_is_said_plainly(workspace: Workspace) -> None:
     workspace.warehouse.write_text("a file where the folder should be")
-    with pytest.raises(LockUnavailable, match="kan inte tas.*cannot be taken"), FolderLock(workspace):
+    with pytest.raises(LockUnavailable, match=r"kan inte tas.*cannot be taken"), FolderLock(workspace):
         pass

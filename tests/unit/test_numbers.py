@@ -76,7 +76,9 @@ def test_what_is_grouped_wrongly_or_no_number_is_unreadable(text: str) -> None:
 
 
 def test_more_than_two_decimals_are_rounded_half_up_with_a_warning() -> None:
-    reading = read_numbers(pl.Series(["0,125", "-0,125", "0.1249", "1.0050", "0,00499999999999999"]), "money", None)
+    reading = read_numbers(
+        pl.Series(["0,125", "-0,125", "0.1249", "1.0050", "0,00499999999999999"]), "money", None
+    )
     assert reading.value.to_list() == [Decimal(v) for v in ("0.13", "-0.13", "0.12", "1.01", "0.00")]
     assert set(reading.rule) == {"rounded"}
     assert reading.note[0] == "0.13"
@@ -114,7 +116,9 @@ def signs(*values: str, typed: bool = False) -> tuple[bool, bool]:
     return frame.row(0)
 
 
-@pytest.mark.parametrize("text", ["1,5", "-1 234,50", "1.234,5", "1.234.567", "0,125", "1234,567 kr", "1'234,567", "5,25-"])
+@pytest.mark.parametrize(
+    "text", ["1,5", "-1 234,50", "1.234,5", "1.234.567", "0,125", "1234,567 kr", "1'234,567", "5,25-"]
+)
 def test_evidence_of_a_decimal_comma(text: str) -> None:
     assert signs(text) == (True, False)
 

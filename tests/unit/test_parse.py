@@ -65,7 +65,9 @@ def rules(file: ParsedFile) -> list[tuple[int, str, str]]:
 
 
 def test_a_file_is_read_into_rows_bad_rows_and_issues(tmp_path: Path) -> None:
-    file = parse(tmp_path, "Titel\nbuyer;voucher;amount;day;extra\n01;V1;1,5;2021-03-04;x\n01;V1;abc;;\nSumma;;1,5;;\n")
+    file = parse(
+        tmp_path, "Titel\nbuyer;voucher;amount;day;extra\n01;V1;1,5;2021-03-04;x\n01;V1;abc;;\nSumma;;1,5;;\n"
+    )
     assert (file.rows_read, file.rows_accepted, file.rows_quarantined, file.rows_skipped) == (3, 1, 1, 1)
     assert (file.unknown_columns, file.numbered, file.rejected) == (("extra",), True, None)
     assert rows(file).columns == [c.name for c in SOURCE.columns] + ["_sheet", "_row"]
@@ -104,11 +106,17 @@ def test_line_numbers_run_on_from_batch_to_batch(tmp_path: Path, monkeypatch: py
 
 def test_given_line_numbers_are_kept_and_an_empty_one_is_missing(tmp_path: Path) -> None:
     file = parse(tmp_path, "buyer;voucher;line_no;amount\n1;A;7;1\n1;A;;1\n")
-    assert (file.numbered, rows(file)["line_no"].to_list(), rules(file)) == (False, [7], [(3, "line_no", "missing")])
+    assert (file.numbered, rows(file)["line_no"].to_list(), rules(file)) == (
+        False,
+        [7],
+        [(3, "line_no", "missing")],
+    )
 
 
 def test_crosses_mean_yes_and_empty_no_in_the_whole_file(tmp_path: Path) -> None:
-    assert rows(parse(tmp_path, "buyer;voucher;amount;critical\n1;A;1;\n1;B;1;x\n"))["critical"].to_list() == [False, True]
+    assert rows(parse(tmp_path, "buyer;voucher;amount;critical\n1;A;1;\n1;B;1;x\n"))[
+        "critical"
+    ].to_list() == [False, True]
     other = parse(tmp_path, "buyer;voucher;amount;critical\n1;A;1;\n1;B;1;ja\n")
     assert rows(other)["critical"].to_list() == [None, True]
 
@@ -130,10 +138,13 @@ def test_a_file_that_cannot_be_used_is_refused_in_words(
     tmp_path: Path, content: bytes | str, name: str, rule: str, read: int
 ) -> None:
     file = parse(tmp_path, content, name)
-    assert file.rejected is not None and file.rejected.rule == rule
-    assert file.rejected.sv.startswith(f"raw/lines/{name}: ") and file.rejected.en.startswith(f"raw/lines/{name}: ")
+    assert file.rejected is not None
+    assert file.rejected.rule == rule
+    assert file.rejected.sv.startswith(f"raw/lines/{name}: ")
+    assert file.rejected.en.startswith(f"raw/lines/{name}: ")
     assert (file.rows_read, file.rows_quarantined, file.rows_accepted) == (read, read, 0)
-    assert rows(file).is_empty() and rows(file, "bad").is_empty()
+    assert rows(file).is_empty()
+    assert rows(file, "bad").is_empty()
 
 
 def test_an_unchanged_file_is_not_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +152,8 @@ def test_an_unchanged_file_is_not_read_twice(tmp_path: Path, monkeypatch: pytest
     first = parse(tmp_path, content)
     monkeypatch.setattr(parsing, "_parse", lambda *_: pytest.fail("read again"))
     second = parse(tmp_path, content, "other name.csv")
-    assert second.directory == first.directory and second.delivery.file == "raw/lines/other name.csv"
+    assert second.directory == first.directory
+    assert second.delivery.file == "raw/lines/other name.csv"
 
 
 def test_what_is_remembered_depends_on_content_contract_settings_and_key(tmp_path: Path) -> None:
@@ -153,12 +165,19 @@ def test_what_is_remembered_depends_on_content_contract_settings_and_key(tmp_pat
         parse(tmp_path, content + "\n"),
         parse(tmp_path, content, settings=headings),
         parse(tmp_path, content, settings=SETTINGS.model_copy(update={"dates": {"lines": "%d/%m/%Y"}})),
-        parse(tmp_path, content, settings=SETTINGS.model_copy(update={"values": {"lines": {"buyer": {"1": "2"}}}})),
+        parse(
+            tmp_path,
+            content,
+            settings=SETTINGS.model_copy(update={"values": {"lines": {"buyer": {"1": "2"}}}}),
+        ),
     ]
     (tmp_path / "secrets" / "pseudonym.key").unlink()
     others.append(parse(tmp_path, content))
     assert len({file.directory for file in [first, *others]}) == 6
-    assert parse(tmp_path, content, settings=SETTINGS.model_copy(update={"name": "x"})).directory == others[-1].directory
+    assert (
+        parse(tmp_path, content, settings=SETTINGS.model_copy(update={"name": "x"})).directory
+        == others[-1].directory
+    )
 
 
 def test_a_killed_run_leaves_no_half_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +237,9 @@ def test_a_lone_1_234_as_text_in_excel_stays_ambiguous_beside_typed_numbers(tmp_
 def test_personal_numbers_are_nowhere_in_what_is_remembered(tmp_path: Path) -> None:
     file = parse(
         tmp_path,
-        gzip.compress("buyer;voucher;amount;811218-9876;text\n8112189876;V;811218-9876;x;hos 19811218-9876\n".encode()),
+        gzip.compress(
+            b"buyer;voucher;amount;811218-9876;text\n8112189876;V;811218-9876;x;hos 19811218-9876\n"
+        ),
         "a.csv.gz",
     )
     for path in (tmp_path / "warehouse").rglob("*"):
@@ -231,7 +252,9 @@ def test_personal_numbers_are_nowhere_in_what_is_remembered(tmp_path: Path) -> N
 def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     delivery = deliver(tmp_path, "buyer;voucher;amount\n1;A;1\n1;B;1\n")
-    parse_delivery(delivery, SOURCE, SETTINGS, Workspace(tmp_path), lambda done, total: told.append((done, total)))
+    parse_delivery(
+        delivery, SOURCE, SETTINGS, Workspace(tmp_path), lambda done, total: told.append((done, total))
+    )
     assert told[-1] == (2, 2)
 
 

@@ -26,7 +26,9 @@ SOURCE = Source(
     key=("id",),
     columns=(
         column("id", "code", required=True, aliases=("dnr",)),
-        column("kind", "enum", required=True, values={"open": ["öppet"], "direct_award": ["direktupphandling"]}),
+        column(
+            "kind", "enum", required=True, values={"open": ["öppet"], "direct_award": ["direktupphandling"]}
+        ),
         column("amount", "money", required=True, min=-1000),
         column("day", "date"),
         column("year", "year", default={"year_of": "day"}),
@@ -36,7 +38,17 @@ SOURCE = Source(
         column("text", "text"),
     ),
 )
-HEADER = ["Dnr", "Svensk kind", "Amount", "DAY", "Svensk-complete", "supplier id", "supplier_name", "text", "Okänd"]
+HEADER = [
+    "Dnr",
+    "Svensk kind",
+    "Amount",
+    "DAY",
+    "Svensk-complete",
+    "supplier id",
+    "supplier_name",
+    "text",
+    "Okänd",
+]
 
 
 def batch(*rows: list[str | None], width: int = len(HEADER)) -> pl.DataFrame:
@@ -61,7 +73,9 @@ def rules(done: Standardised) -> list[tuple[int, str, str, str]]:
 
 def test_a_good_row_is_typed_by_its_contract() -> None:
     done = read(["0180", "Öppet", "1 234,50", "2021-03-04", None, "556000-4615", "Bolaget", "text", "x"])
-    assert done.frame.drop(ROW, "_bad").schema == {c.name: pl.DataFrame(schema={"c": DTYPES[c.type]}).schema["c"] for c in SOURCE.columns}
+    assert done.frame.drop(ROW, "_bad").schema == {
+        c.name: pl.DataFrame(schema={"c": DTYPES[c.type]}).schema["c"] for c in SOURCE.columns
+    }
     row = done.accepted.row(0, named=True)
     assert (row["id"], row["kind"], row["amount"], row["year"]) == ("0180", "open", Decimal("1234.50"), 2021)
     assert (row["complete"], row["supplier_id"], row["supplier_name"]) == (True, "5560004615", "Bolaget")
@@ -91,8 +105,10 @@ def test_a_quarantined_row_keeps_what_could_be_read() -> None:
 def test_a_message_says_what_is_wrong_and_what_would_be_right_in_both_languages() -> None:
     finding = read(["1", "öpet", "1"]).findings.row(0, named=True)
     assert finding["raw_value"] == "öpet"
-    assert finding["message_sv"].startswith("Svensk kind: ”öpet”") and "öppet" in finding["message_sv"]
-    assert finding["message_en"].startswith("kind: “öpet”") and "öppet" in finding["message_en"]
+    assert finding["message_sv"].startswith("Svensk kind: ”öpet”")
+    assert "öppet" in finding["message_sv"]
+    assert finding["message_en"].startswith("kind: “öpet”")
+    assert "öppet" in finding["message_en"]
 
 
 def test_a_value_with_braces_or_nul_does_not_disturb_its_message() -> None:

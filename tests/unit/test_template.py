@@ -8,8 +8,9 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 
 from dagster_project.contracts import Source, fold, load_contracts
+from dagster_project.flow.readers import EXTRA, ROW
 from dagster_project.flow.readers.excel import read_excel
-from dagster_project.flow.standardise import HELP_ROW
+from dagster_project.flow.standardise import HELP_ROW, NUMBERS, Choices, standardise
 from dagster_project.template import DATA_SHEET, EXPLANATION_SHEET, LIST_SHEET, allowed_words, write_template
 
 CONTRACTS = load_contracts()
@@ -68,9 +69,22 @@ def test_the_reader_takes_the_first_sheet_only_and_the_help_row_is_known_as_such
     known = source.headers()
     (table,) = read_excel(path, lambda cells: sum(fold(cell) in known for cell in cells), tmp_path)
     assert table.sheet == DATA_SHEET
-    rows = pl.concat(table.batches())
+    rows = pl.concat(table.batches)
     assert rows.height == 1
     assert rows["c0"].str.contains(HELP_ROW).all()
+
+
+@EACH_SOURCE
+def test_a_row_of_the_templates_own_examples_is_accepted(source: Source, tmp_path: Path) -> None:
+    rows = list(opened(source, tmp_path)[EXPLANATION_SHEET].iter_rows(min_row=2, values_only=True))
+    batch = pl.DataFrame(
+        {f"c{position}": [row[4]] for position, row in enumerate(rows)} | {ROW: [3], EXTRA: [None]},
+        schema_overrides={ROW: pl.Int64, EXTRA: pl.String},
+    )
+    signs = {column.name: "," for column in source.columns if column.type in NUMBERS}
+    choices = Choices(key=b"k" * 32, headings=source.headers(), signs=signs)
+    found = standardise(batch, [column.name for column in source.columns], source, choices).findings
+    assert found.filter(pl.col("severity") == "error").is_empty(), found
 
 
 def test_the_list_sheet_is_hidden_and_the_heading_stays_in_view(tmp_path: Path) -> None:
@@ -107,7 +121,7 @@ def test_a_column_that_another_can_stand_in_for_says_so(tmp_path: Path) -> None:
 def test_every_column_is_explained_with_an_allowed_word_for_each_code(tmp_path: Path) -> None:
     source = CONTRACTS["requirements"]
     rows = list(opened(source, tmp_path)[EXPLANATION_SHEET].iter_rows(min_row=2, values_only=True))
-    assert [row[0] for row in rows] == [column.label_sv for column in source.columns]
+    assert [row[0] for row in rows] == ["A: Diarienummer", "B: Kravområde", "C: Kravnivå"]
     assert [row[5] or "" for row in rows] == [", ".join(allowed_words(column)) for column in source.columns]
 
 

@@ -46,7 +46,9 @@ def test_a_column_of_crosses_holds_nothing_but_crosses(values: list[str | None],
 
 
 def test_an_enum_is_read_by_code_and_by_word_whatever_its_case() -> None:
-    reading = read_enum(pl.Series(["open", "ÖPPET", "Öppet-förfarande", "Direkt upphandling"]), enum_words(PROCEDURE), SHOWN)
+    reading = read_enum(
+        pl.Series(["open", "ÖPPET", "Öppet-förfarande", "Direkt upphandling"]), enum_words(PROCEDURE), SHOWN
+    )
     assert reading.value.to_list() == ["open", "open", "open", "direct_award"]
 
 

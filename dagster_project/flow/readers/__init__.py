@@ -1,7 +1,7 @@
 """Reads one delivered file as text: a module per form (csv, excel, parquet).
 
-Here is what they share: the table that they give, how a heading row is found, and how a file is refused. What does
-not belong here: contracts, types, words.
+Here is what they share: the table that they give, how a heading row is found, and how a file is refused. What
+does not belong here: contracts, types, words.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet
 
 ROW = "_row"
 EXTRA = "_extra"
@@ -36,10 +35,11 @@ class UnreadableDelivery(Exception):
 class Table:
     """One sheet (or one text file) as text.
 
-    Its rows are spooled to disk: columns `c0`, `c1`, … (String, trimmed, empty = null; one per heading), `_row`
-    (Int64, the row number as Excel shows it: from 1, titles, heading and blank rows counted) and `_extra` (String,
-    what stood in cells beyond the last heading, else null). Blank rows are left out. `typed`: numbers and dates had
-    types of their own (Excel, Parquet) and were written out in one canonical way.
+    Its rows are spooled to disk: columns `c0`, `c1`, … (String, trimmed, empty = null; one per heading),
+    `_row` (Int64, the row number as Excel shows it: from 1, titles, heading and blank rows counted) and
+    `_extra` (String, what stood in cells beyond the last heading, else null). Blank rows are left out.
+    `typed`: numbers and dates had types of their own (Excel, Parquet) and were written out in one canonical
+    way.
     """
 
     sheet: str | None
@@ -57,11 +57,8 @@ class Table:
     @property
     def batches(self) -> Iterator[pl.DataFrame]:
         """The rows in file order, at most BATCH_ROWS at a time; a new iterator at every call."""
-        with pyarrow.parquet.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                frame = pl.from_arrow(batch)
-                assert isinstance(frame, pl.DataFrame)
-                yield frame
+        for start in range(0, self.rows, BATCH_ROWS):
+            yield self.scan().slice(start, BATCH_ROWS).collect()
 
 
 def columns_of(width: int) -> list[str]:
@@ -92,15 +89,21 @@ def trimmed_header(cells: Sequence[str]) -> list[str]:
 
 
 def tidy(frame: pl.LazyFrame, width: int, extra: Sequence[str]) -> pl.LazyFrame:
-    """Cells trimmed, empty ones null, cells beyond the headings gathered in `_extra`; blank rows are still there."""
+    """Cells trimmed, empty ones null, cells beyond the headings gathered in `_extra`; blank rows are still
+    there.
+    """
     names = columns_of(width)
     gathered = (
-        pl.concat_str([_trimmed(pl.col(name)) for name in extra], separator=EXTRA_SEPARATOR, ignore_nulls=True)
+        pl.concat_str(
+            [_trimmed(pl.col(name)) for name in extra], separator=EXTRA_SEPARATOR, ignore_nulls=True
+        )
         if extra
         else pl.lit(None, dtype=pl.String)
     )
     return frame.select(
-        *(_trimmed(pl.col(name)) for name in names), pl.col(ROW).cast(pl.Int64), _trimmed(gathered).alias(EXTRA)
+        *(_trimmed(pl.col(name)) for name in names),
+        pl.col(ROW).cast(pl.Int64),
+        _trimmed(gathered).alias(EXTRA),
     )
 
 

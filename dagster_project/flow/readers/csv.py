@@ -1,7 +1,8 @@
 """Reads delimited text: encodings, delimiters, quotes, blank and ragged lines, gzip.
 
-A file without broken quotes or cells of several lines goes through polars; any other goes record by record through
-the standard library, so that row numbers stay right. Both give the same rows. What does not belong here: types.
+A file without broken quotes or cells of several lines goes through polars; any other goes record by record
+through the standard library, so that row numbers stay right. Both give the same rows. What does not belong
+here: types.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ class _Layout:
 def read_csv(
     path: Path, score: Score, scratch: Path, keep: tempfile.TemporaryDirectory[str] | None = None
 ) -> list[Table]:
-    """The file as one table. Raises UnreadableDelivery for broken gzip, mixed encodings, no heading, open quotes."""
+    """The file as one table. Raises UnreadableDelivery for broken gzip, mixed encodings, no heading, open
+    quotes.
+    """
     text = _as_utf8(_unpacked(path, scratch), scratch)
     layout = _layout(text.path, score)
     spool = scratch / "csv.parquet"
@@ -84,7 +87,8 @@ def read_csv(
     return [Table(None, layout.header, spool, rows, typed=False, keep=keep)]
 
 
-# -- bytes to UTF-8 ------------------------------------------------------------------------------------------------
+# -- bytes to UTF-8
+# ------------------------------------------------------------------------------------------------
 
 
 def _unpacked(path: Path, scratch: Path) -> Path:
@@ -196,7 +200,8 @@ def _count(path: Path) -> _Text | None:
     return _Text(path, newlines, quotes, last in (b"\n", b""))
 
 
-# -- delimiter and heading -----------------------------------------------------------------------------------------
+# -- delimiter and heading
+# -----------------------------------------------------------------------------------------
 
 
 def _layout(path: Path, score: Score) -> _Layout:
@@ -237,7 +242,8 @@ def _lines(text: str) -> Iterator[str]:
         start = end
 
 
-# -- rows ----------------------------------------------------------------------------------------------------------
+# -- rows
+# ----------------------------------------------------------------------------------------------------------
 
 
 def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
@@ -292,7 +298,12 @@ def _read_exactly(path: Path, layout: _Layout, spool: Path) -> None:
         with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
             for rows in _chunked(_records(stream, layout, width)):
                 frame = pl.DataFrame(rows, schema=schema, orient="row").lazy()
-                table = tidy(frame.rename({EXTRA: "x0"}), width, ["x0"]).filter(filled(width)).collect().to_arrow()
+                table = (
+                    tidy(frame.rename({EXTRA: "x0"}), width, ["x0"])
+                    .filter(filled(width))
+                    .collect()
+                    .to_arrow()
+                )
                 writer = writer or pyarrow.parquet.ParquetWriter(spool, table.schema, compression="lz4")
                 writer.write_table(table)
     finally:

@@ -1,7 +1,8 @@
-"""Reads Excel workbooks (.xlsx) as text: typed cells are written out canonically, text cells stay as they are.
+"""Reads Excel workbooks (.xlsx) as text: typed cells are written out canonically, text cells stay as they
+are.
 
-Guards against hostile files before anything is unpacked: sizes, ratios, document types. What does not belong here:
-contracts, types, words.
+Guards against hostile files before anything is unpacked: sizes, ratios, document types. What does not belong
+here: contracts, types, words.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, iterparse
 
 from dagster_project.flow.readers import (
-    EXTRA,
     HEADER_WITHIN,
     ROW,
     Score,
@@ -51,7 +51,8 @@ SCAN_OVERLAP = 64
 MAX_ROWS = 1_048_576
 MAX_CELLS = 100_000_000
 NARROW_COLUMNS = MAX_CELLS // MAX_ROWS
-# References to columns beyond Z or rows beyond 999 999: a stray cell far out makes a reader lay out all between.
+# References to columns beyond Z or rows beyond 999 999: a stray cell far out makes a reader lay out all
+# between.
 WIDE = re.compile(rb'\br="([A-Z]{2,3})[0-9]')
 DEEP = re.compile(rb'\br="[A-Z]{0,3}([0-9]{7,})"')
 ANY_ROW = re.compile(rb'row [^>]*?\br="([0-9]{1,9})"')
@@ -69,8 +70,8 @@ def read_excel(
 ) -> list[Table]:
     """Every data sheet as a table.
 
-    Raises UnreadableDelivery: encrypted, old or broken workbook, one that unpacks out of proportion or declares a
-    document type, or no sheet with known headings.
+    Raises UnreadableDelivery: encrypted, old or broken workbook, one that unpacks out of proportion or
+    declares a document type, or no sheet with known headings.
     """
     parts = _inspected(path)
     tables: list[Table] = []
@@ -98,11 +99,13 @@ def read_excel(
     if not tables:
         raise UnreadableDelivery("no_header", headings=", ".join(workbook.sheet_names)[:120])
     return [
-        Table(t.sheet, t.header, t.path, t.rows, t.typed, ignored_sheets=tuple(ignored), keep=keep) for t in tables
+        Table(t.sheet, t.header, t.path, t.rows, t.typed, ignored_sheets=tuple(ignored), keep=keep)
+        for t in tables
     ]
 
 
-# -- guards --------------------------------------------------------------------------------------------------------
+# -- guards
+# --------------------------------------------------------------------------------------------------------
 
 
 def _inspected(path: Path) -> dict[str, str]:
@@ -115,14 +118,19 @@ def _inspected(path: Path) -> dict[str, str]:
             entries = archive.infolist()
             packed = sum(entry.compress_size for entry in entries)
             unpacked = sum(entry.file_size for entry in entries)
-            if unpacked > MAX_BYTES or (unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)):
+            if unpacked > MAX_BYTES or (
+                unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)
+            ):
                 raise UnreadableDelivery("too_large_unpacked")
             for entry in entries:
                 if entry.filename.endswith((".xml", ".rels")):
                     with archive.open(entry) as part:
                         _refuse_document_type(part)
             return _sheet_parts(archive)
-    except (NotImplementedError, RuntimeError) as error:  # zipfile: an encrypted entry or an unknown compression
+    except (
+        NotImplementedError,
+        RuntimeError,
+    ) as error:  # zipfile: an encrypted entry or an unknown compression
         raise UnreadableDelivery("encrypted_excel") from error
     except BROKEN as error:
         raise UnreadableDelivery("broken_excel") from error
@@ -161,7 +169,9 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
         for _, element in iterparse(part, forbid_dtd=True):
             if _local(element.tag) == "Relationship":
                 target = element.attrib["Target"]
-                targets[element.attrib["Id"]] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+                targets[element.attrib["Id"]] = (
+                    target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+                )
     sheets: dict[str, str] = {}
     with archive.open("xl/workbook.xml") as part:
         for _, element in iterparse(part, forbid_dtd=True):
@@ -172,7 +182,8 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
     return sheets
 
 
-# -- what typed cells do not tell ----------------------------------------------------------------------------------
+# -- what typed cells do not tell
+# ----------------------------------------------------------------------------------
 
 
 def _padded_formats(archive: zipfile.ZipFile) -> dict[int, str]:
@@ -215,7 +226,9 @@ def _surveyed(archive: zipfile.ZipFile, part: str) -> bool:
         rows = max([rows, *(int(match[1]) for match in DEEP.finditer(piece))])
         columns = max([columns, *(_column_index(match[1].decode()) + 1 for match in WIDE.finditer(piece))])
     if columns > NARROW_COLUMNS:
-        rows = max([0, *(int(match[1]) for piece in _pieces(archive, part) for match in ANY_ROW.finditer(piece))])
+        rows = max(
+            [0, *(int(match[1]) for piece in _pieces(archive, part) for match in ANY_ROW.finditer(piece))]
+        )
     if rows > MAX_ROWS or rows * columns > MAX_CELLS:
         raise UnreadableDelivery("too_large_unpacked")
     return has_errors
@@ -252,36 +265,38 @@ class _CellScan:
         self.found: dict[int, dict[int, str]] = {}
         self._padded = {str(style): pattern for style, pattern in padded.items()}
         self._row = -1
-        self._column = -1
+        self._cell = -1  # the column, counted where the file leaves references out
         self._pattern: str | None = None  # that of the cell being read; empty for an error value
         self._value: list[str] | None = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
-        name = name.rpartition(":")[2]
-        if name == "c":
-            reference = attributes.get("r")
-            self._column = _column_index(reference) if reference else self._column + 1
-            kind = attributes.get("t", "n")
-            if kind == "e":
-                self._pattern = ""
+        """Called for every element of a sheet, millions of times: the plain cell leaves first."""
+        if name == "c" or name.endswith(":c"):
+            self._cell += 1
+            kind = attributes.get("t")
+            if kind is None or kind == "n":
+                self._pattern = self._padded.get(attributes.get("s", "0"))
             else:
-                self._pattern = self._padded.get(attributes.get("s", "0")) if kind == "n" else None
-        elif name == "row":
-            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
-            self._column = -1
-        elif name == "v" and self._pattern is not None:
+                self._pattern = "" if kind == "e" else None
+            if self._pattern is not None and "r" in attributes:
+                self._cell = _column_index(attributes["r"])
+        elif self._pattern is not None and (name == "v" or name.endswith(":v")):
             self._value = []
+        elif name == "row" or name.endswith(":row"):
+            self._row = int(attributes["r"]) - 1 if "r" in attributes else self._row + 1
+            self._cell = -1
 
     def text(self, data: str) -> None:
         if self._value is not None:
             self._value.append(data)
 
     def end(self, name: str) -> None:
-        if self._value is not None and name.rpartition(":")[2] == "v":
+        if self._value is not None and (name == "v" or name.endswith(":v")):
             value = "".join(self._value)
             text = _padded(value, self._pattern) if self._pattern else value
-            self.found.setdefault(self._row, {})[self._column] = text
+            self.found.setdefault(self._row, {})[self._cell] = text
             self._value = None
+            self._pattern = None
 
 
 def _column_index(reference: str) -> int:
@@ -306,7 +321,8 @@ def _padded(value: str, pattern: str) -> str:
     return "".join(rest) + "".join(reversed(shown))
 
 
-# -- cells to text -------------------------------------------------------------------------------------------------
+# -- cells to text
+# -------------------------------------------------------------------------------------------------
 
 
 def _table(

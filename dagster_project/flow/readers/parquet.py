@@ -7,7 +7,16 @@ from pathlib import Path
 
 import polars as pl
 
-from dagster_project.flow.readers import ROW, Score, Table, UnreadableDelivery, columns_of, filled, tidy, trimmed_header
+from dagster_project.flow.readers import (
+    ROW,
+    Score,
+    Table,
+    UnreadableDelivery,
+    columns_of,
+    filled,
+    tidy,
+    trimmed_header,
+)
 
 FIRST_DATA_ROW = 2  # the headings are row 1, as they would be in Excel
 SIGNIFICANT_DIGITS = 15
@@ -25,7 +34,9 @@ def read_parquet(
     if score(header) < (2 if len(header) > 1 else 1):
         raise UnreadableDelivery("no_header", headings=", ".join(header[:8]))
     names = columns_of(len(header))
-    texts = [_text(name, dtype).alias(alias) for (name, dtype), alias in zip(schema.items(), names, strict=False)]
+    texts = [
+        _text(name, dtype).alias(alias) for (name, dtype), alias in zip(schema.items(), names, strict=False)
+    ]
     spool = scratch / "parquet.parquet"
     frame = pl.scan_parquet(path).select(texts).with_row_index(ROW, offset=FIRST_DATA_ROW)
     try:

@@ -1,7 +1,7 @@
 """Reads cells: a module per family (numbers, dates, words, identity).
 
-Each function takes a column of trimmed text and gives a `Reading`. What does not belong here: files, messages, and
-which column is of which type.
+Each function takes a column of trimmed text and gives a `Reading`. What does not belong here: files,
+messages, and which column is of which type.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ WARNINGS = frozenset({"check_digit", "rounded"})
 
 @dataclass(frozen=True)
 class Reading:
-    """A column read: `value` (typed, null where nothing could be read), `rule` (String, what is wrong with the cell,
-    null when nothing is), `note` (String, what the message adds: the nearest allowed word, the rounded amount)."""
+    """A column read: `value` (typed, null where nothing could be read), `rule` (String, what is wrong with
+    the cell, null when nothing is), `note` (String, what the message adds: the nearest allowed word, the
+    rounded amount).
+    """
 
     value: pl.Series
     rule: pl.Series
@@ -27,7 +29,9 @@ class Reading:
 
 
 def by_distinct(
-    text: pl.Series, read: Callable[[str], tuple[Any, str | None, str | None]], dtype: pl.DataType | type[pl.DataType]
+    text: pl.Series,
+    read: Callable[[str], tuple[Any, str | None, str | None]],
+    dtype: pl.DataType | type[pl.DataType],
 ) -> Reading:
     """Read each distinct text once. `read` gives (value, rule, note)."""
     distinct = text.drop_nulls().unique()

@@ -1,8 +1,8 @@
 """Organisation numbers, and personal identity numbers wherever they stand.
 
-A personal number never passes on: where a supplier or bidder is a person, number and name become keyed pseudonyms;
-in a text the number is masked. The key lies in the data folder's `secrets/`, with owner-only rights, outside what is
-published. What does not belong here: which columns are personal (the contract says).
+A personal number never passes on: where a supplier or bidder is a person, number and name become keyed
+pseudonyms; in a text the number is masked. The key lies in the data folder's `secrets/`, with owner-only
+rights, outside what is published. What does not belong here: which columns are personal (the contract says).
 """
 
 from __future__ import annotations
@@ -39,18 +39,126 @@ _IN_TEXT = re.compile(
     re.IGNORECASE,
 )
 # A number of a person that was mistyped: not readable, but not to be shown either.
-_MAYBE_PERSON = re.compile(rf"(?:SE ?)?(?:16|18|19|20)?[0-9]{{2}}[01][0-9]{{3}}[{_JOINTS}]?[0-9]{{2,5}}(?: ?01)?", re.I)
+_MAYBE_PERSON = re.compile(
+    rf"(?:SE ?)?(?:16|18|19|20)?[0-9]{{2}}[01][0-9]{{3}}[{_JOINTS}]?[0-9]{{2,5}}(?: ?01)?", re.I
+)
 _SPELLING = re.compile(rf"[{_JOINTS}.]")
 _SWEDISH = re.compile(r"(?:SE)?(?P<prefix>16|18|19|20)?(?P<ten>[0-9]{10})|SE(?P<vat>[0-9]{10})[0-9]{2}")
 _FOREIGN = re.compile(r"(?P<country>[A-Z]{2})(?=(?:[A-Z]*[0-9]){2})[0-9A-Z]{2,20}")
 COUNTRIES = frozenset(
-    "AD AE AL AM AR AT AU AX AZ BA BE BG BR BY CA CH CL CN CO CR CY CZ DE DK DZ EC EE EG EL ES FI FO FR GB GE GG GI "
-    "GL GR HK HR HU ID IE IL IM IN IQ IR IS IT JE JO JP KE KR KW KZ LB LI LK LT LU LV MA MC MD ME MK MT MX MY NG NL "
-    "NO NZ OM PA PE PH PK PL PT QA RO RS RU SA SG SI SK SM TH TN TR TW TZ UA UG US UY VA VN XI XK ZA".split()
+    [
+        "AD",
+        "AE",
+        "AL",
+        "AM",
+        "AR",
+        "AT",
+        "AU",
+        "AX",
+        "AZ",
+        "BA",
+        "BE",
+        "BG",
+        "BR",
+        "BY",
+        "CA",
+        "CH",
+        "CL",
+        "CN",
+        "CO",
+        "CR",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "DZ",
+        "EC",
+        "EE",
+        "EG",
+        "EL",
+        "ES",
+        "FI",
+        "FO",
+        "FR",
+        "GB",
+        "GE",
+        "GG",
+        "GI",
+        "GL",
+        "GR",
+        "HK",
+        "HR",
+        "HU",
+        "ID",
+        "IE",
+        "IL",
+        "IM",
+        "IN",
+        "IQ",
+        "IR",
+        "IS",
+        "IT",
+        "JE",
+        "JO",
+        "JP",
+        "KE",
+        "KR",
+        "KW",
+        "KZ",
+        "LB",
+        "LI",
+        "LK",
+        "LT",
+        "LU",
+        "LV",
+        "MA",
+        "MC",
+        "MD",
+        "ME",
+        "MK",
+        "MT",
+        "MX",
+        "MY",
+        "NG",
+        "NL",
+        "NO",
+        "NZ",
+        "OM",
+        "PA",
+        "PE",
+        "PH",
+        "PK",
+        "PL",
+        "PT",
+        "QA",
+        "RO",
+        "RS",
+        "RU",
+        "SA",
+        "SG",
+        "SI",
+        "SK",
+        "SM",
+        "TH",
+        "TN",
+        "TR",
+        "TW",
+        "TZ",
+        "UA",
+        "UG",
+        "US",
+        "UY",
+        "VA",
+        "VN",
+        "XI",
+        "XK",
+        "ZA",
+    ]
 )
 
 
-# -- the key -------------------------------------------------------------------------------------------------------
+# -- the key
+# -------------------------------------------------------------------------------------------------------
 
 
 def pseudonym_key(workspace: Workspace) -> bytes:
@@ -82,7 +190,8 @@ def _digest(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
-# -- numbers -------------------------------------------------------------------------------------------------------
+# -- numbers
+# -------------------------------------------------------------------------------------------------------
 
 
 def has_check_digit(ten: str) -> bool:
@@ -112,7 +221,11 @@ def is_personal(text: str | None) -> bool:
     if text is None:
         return False
     found = swedish_ten(text)
-    return PSEUDONYM.fullmatch(text) is not None or (found is not None and found[1]) or may_be_mistyped_person(text)
+    return (
+        PSEUDONYM.fullmatch(text) is not None
+        or (found is not None and found[1])
+        or may_be_mistyped_person(text)
+    )
 
 
 def may_be_mistyped_person(text: str) -> bool:
@@ -133,7 +246,8 @@ def person_name(key: bytes, name: str) -> str:
 
 
 def read_orgnr(text: pl.Series, key: bytes) -> Reading:
-    """Organisation numbers as ten digits, foreign ones upper-case without spaces, persons as pseudonyms (String).
+    """Organisation numbers as ten digits, foreign ones upper-case without spaces, persons as pseudonyms
+    (String).
 
     Rules: unreadable_orgnr; warning check_digit.
     """
@@ -166,14 +280,19 @@ def personal_ids(text: pl.Series, key: bytes) -> pl.Series:
 
 def personal_names(names: pl.Series, ids: pl.Series, key: bytes) -> pl.Series:
     """Names, replaced by pseudonyms where the row's id (as delivered) is a person's."""
-    persons = by_distinct(ids, lambda word: (is_personal(word), None, None), pl.Boolean).value.fill_null(False)
+    persons = by_distinct(ids, lambda word: (is_personal(word), None, None), pl.Boolean).value.fill_null(
+        False
+    )
     if not persons.any():
         return names
-    hidden = by_distinct(names.filter(persons), lambda name: (person_name(key, name), None, None), pl.String).value
+    hidden = by_distinct(
+        names.filter(persons), lambda name: (person_name(key, name), None, None), pl.String
+    ).value
     return names.scatter(persons.arg_true(), hidden)
 
 
-# -- numbers in any text -------------------------------------------------------------------------------------------
+# -- numbers in any text
+# -------------------------------------------------------------------------------------------
 
 
 def _is_person_in_text(match: re.Match[str]) -> bool:

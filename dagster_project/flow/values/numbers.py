@@ -1,7 +1,7 @@
 """Numbers as people write them: decimal comma or point, thousands in groups, trailing minus, `kr`.
 
-A lone `1.234` can be read two ways; which one is decided per file and column from the values that can be read one
-way only (`evidence`). What cannot be decided is refused, never guessed.
+A lone `1.234` can be read two ways; which one is decided per file and column from the values that can be read
+one way only (`evidence`). What cannot be decided is refused, never guessed.
 """
 
 from __future__ import annotations
@@ -38,14 +38,30 @@ TWO_WAY_COMMA = rf"^{_LEAD},[0-9]{{3}}$"
 FRACTION = r"^[0-9]*[.,][0-9]+$"
 
 _ONE_WAY = r"[0-9]*{s}(?:[0-9]{{1,2}}|[0-9]{{4,}})|(?:0[0-9]*|[0-9]{{4,}}|){s}[0-9]{{3}}"
-_SHOWS_COMMA = rf"^(?:{_ONE_WAY.format(s=',')}|{_LEAD}{_GROUPS},[0-9]+|{_LEAD}(?:\.[0-9]{{3}})+,[0-9]+|{_LEAD}(?:\.[0-9]{{3}}){{2,}})$"
-_SHOWS_POINT = rf"^(?:{_ONE_WAY.format(s='[.]')}|{_LEAD}{_GROUPS}\.[0-9]+|{_LEAD}(?:,[0-9]{{3}})+\.[0-9]+|{_LEAD}(?:,[0-9]{{3}}){{2,}})$"
+_SHOWS_COMMA = "|".join(
+    [
+        _ONE_WAY.format(s=","),
+        rf"{_LEAD}{_GROUPS},[0-9]+",
+        rf"{_LEAD}(?:\.[0-9]{{3}})+,[0-9]+",
+        rf"{_LEAD}(?:\.[0-9]{{3}}){{2,}}",
+    ]
+)
+_SHOWS_POINT = "|".join(
+    [
+        _ONE_WAY.format(s="[.]"),
+        rf"{_LEAD}{_GROUPS}\.[0-9]+",
+        rf"{_LEAD}(?:,[0-9]{{3}})+\.[0-9]+",
+        rf"{_LEAD}(?:,[0-9]{{3}}){{2,}}",
+    ]
+)
 _MAY_BE_TWO_WAY = r"^[^0-9]*[1-9][0-9]{0,2}[.,][0-9]{3}(?:[^0-9].*)?$"
 CANONICAL = r"^-?[0-9]+(?:\.[0-9]+)?$"
 
 
 def canonical_float(value: float) -> str:
-    """A typed number as text that can be read one way only: no `.0`, no exponent, never exactly three decimals."""
+    """A typed number as text that can be read one way only: no `.0`, no exponent, never exactly three
+    decimals.
+    """
     if value != value or value in (float("inf"), float("-inf")):
         return str(value)
     text = f"{value:.{SIGNIFICANT_DIGITS}g}"
@@ -62,24 +78,31 @@ def may_be_two_way(column: str) -> pl.Expr:
 
 
 def evidence(column: str, typed: bool) -> tuple[pl.Expr, pl.Expr]:
-    """Whether any value of a text column can only be read with a decimal comma, and any only with a decimal point.
+    """Whether any value of a text column can only be read with a decimal comma, and any only with a decimal
+    point.
 
-    In a `typed` file a value in the canonical form was a number of its own and shows nothing about how text is written.
+    In a `typed` file a value in the canonical form was a number of its own and shows nothing about how text
+    is written.
     """
     given = pl.col(column)
     if typed:
         given = pl.when(~given.str.contains(CANONICAL)).then(given)
     body = _body(_cleaned(given))
-    return body.str.contains(_SHOWS_COMMA).any(), body.str.contains(_SHOWS_POINT).any()
+    return body.str.contains(f"^(?:{_SHOWS_COMMA})$").any(), body.str.contains(f"^(?:{_SHOWS_POINT})$").any()
 
 
 def read_numbers(
-    text: pl.Series, kind: NumberType, sign: Sign | None, least: float | None = None, most: float | None = None
+    text: pl.Series,
+    kind: NumberType,
+    sign: Sign | None,
+    least: float | None = None,
+    most: float | None = None,
 ) -> Reading:
-    """Exact values: Int64, Decimal(28,10) or Decimal(18,2). `sign` is the column's decimal sign, None if undecided.
+    """Exact values: Int64, Decimal(28,10) or Decimal(18,2). `sign` is the column's decimal sign, None if
+    undecided.
 
-    Rules: unreadable_number, ambiguous_number, not_whole, too_large, out_of_range, unreadable_year; and the warning
-    rounded (more decimals than the type keeps; halves away from zero).
+    Rules: unreadable_number, ambiguous_number, not_whole, too_large, out_of_range, unreadable_year; and the
+    warning rounded (more decimals than the type keeps; halves away from zero).
     """
     plain = _plain(text.alias("t"), sign)
     frame = plain.lazy()
@@ -101,7 +124,7 @@ def read_numbers(
         outside = outside | (pl.col("value").cast(pl.Float64) < least)
     if most is not None:
         outside = outside | (pl.col("value").cast(pl.Float64) > most)
-    rule = (
+    rule: pl.Expr = (
         pl.when(pl.col("rule").is_not_null())
         .then(pl.col("rule"))
         .when(pl.col("not_whole"))
@@ -166,7 +189,9 @@ def _plain(text: pl.Series, sign: Sign | None) -> pl.DataFrame:
     )
     return (
         cleaned.with_columns(number=number, negative=pl.col("c").str.contains(r"^[-(]|-$"))
-        .with_columns(plain=pl.when("negative").then(pl.lit("-") + pl.col("number")).otherwise(pl.col("number")))
+        .with_columns(
+            plain=pl.when("negative").then(pl.lit("-") + pl.col("number")).otherwise(pl.col("number"))
+        )
         .select(
             "plain",
             rule=pl.when(pl.col("plain").is_null() & given.is_not_null()).then(

@@ -17,7 +17,7 @@ CROSS = "x"
 
 
 def read_booleans(text: pl.Series, empty_means_no: bool) -> Reading:
-    """Booleans. `empty_means_no`: the column's only filled value in the file is `x`. Rule: unknown_boolean."""
+    """Booleans. `empty_means_no`: the column's only filled value is `x`. Rule: unknown_boolean."""
     reading = by_distinct(text, _boolean, pl.Boolean)
     if not empty_means_no:
         return reading

@@ -25,7 +25,10 @@ select
         when dated.line = 'income' then dated.outcome_amount - dated.budget_amount
         else dated.budget_amount - dated.outcome_amount
     end as net_cost_below_budget,
-    case when dated.line = 'income' then cast(0 as decimal(18, 2)) else dated.budget_amount end as budgeted_gross_cost,
+    case
+        when dated.line = 'income' then cast(0 as decimal(18, 2))
+        else dated.budget_amount
+    end as budgeted_gross_cost,
     dated.source_file,
     dated.source_row
 from dated

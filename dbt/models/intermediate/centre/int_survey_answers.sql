@@ -9,7 +9,8 @@ settings as (
 )
 
 select
-    survey_answers.survey || '|' || survey_answers.respondent_id || '|' || survey_answers.question_id as answer_record_id,
+    survey_answers.survey || '|' || survey_answers.respondent_id || '|' || survey_answers.question_id
+        as answer_record_id,
     survey_answers.survey,
     survey_answers.answered_date,
     survey_answers.procurement_id,

@@ -40,8 +40,8 @@ first_rows as (
     ) = 1
 ),
 
--- A consortium is regional if any partner is, small or medium-sized if all are; a partner that is not known leaves
--- the answer open unless another partner decides it.
+-- A consortium is regional if any partner is, small or medium-sized if all are; a partner that is not known
+-- leaves the answer open unless another partner decides it.
 bidders as (
     select
         partners.procurement_id,

@@ -14,7 +14,7 @@ settings as (
     select * from {{ source('run', 'settings') }}
 ),
 
--- In force from the first day to the earlier of the end and a termination that is known by now, both included.
+-- In force from the first day to the earlier of the end and a termination known by now, both included.
 validity as (
     select
         contracts.contract_id,
@@ -48,7 +48,7 @@ meetings as (
     where form = 'meeting'
 ),
 
--- The state changes only on these days. Two days close each meeting's twelve months, for the sake of leap years.
+-- The state changes only on these days. Two days close each meeting's twelve months, because of leap years.
 turning_days as (
     select
         contract_id,
@@ -85,6 +85,18 @@ spans as (
             - interval 1 day as date
         ) as state_until
     from turning_days
+),
+
+recent_meetings as (
+    select distinct
+        spans.contract_id,
+        spans.state_from
+    from spans
+    inner join meetings
+        on
+            spans.contract_id = meetings.contract_id
+            and spans.state_from >= meetings.followup_date
+            and spans.state_from - interval 12 month < meetings.followup_date
 )
 
 select
@@ -92,16 +104,11 @@ select
     classes.contract_class,
     spans.state_from,
     spans.state_until,
-    exists (
-        select 1
-        from meetings
-        where
-            meetings.contract_id = spans.contract_id
-            and meetings.followup_date <= spans.state_from
-            and meetings.followup_date > spans.state_from - interval 12 month
-    ) as has_recent_meeting
+    recent_meetings.contract_id is not null as has_recent_meeting
 from spans
 inner join classes on spans.contract_id = classes.contract_id
+left join recent_meetings
+    on spans.contract_id = recent_meetings.contract_id and spans.state_from = recent_meetings.state_from
 cross join settings
 where
     spans.state_from <= settings.as_of

@@ -11,8 +11,8 @@ settings as (
 select
     contracts.contract_id,
     contracts.terminated_date,
-    -- A contract without an end cannot be terminated after it.
-    bool_or(contracts.valid_to is null or contracts.terminated_date < contracts.valid_to) as is_before_end
+    -- A contract without an agreed end cannot be ended before it.
+    bool_or(coalesce(contracts.terminated_date < contracts.valid_to, false)) as is_before_end
 from contracts
 cross join settings
 where contracts.terminated_date <= settings.as_of

@@ -8,7 +8,7 @@ bids as (
     select * from {{ ref('stg_bids') }}
 ),
 
--- A bid that names no lot is a bid on every lot; where no lots are registered the procurement is the only one.
+-- A bid that names no lot is a bid on every lot; without registered lots the procurement is the only one.
 placed as (
     select
         lots.procurement_id,

@@ -23,7 +23,7 @@ bidders as (
     group by procurement_id
 ),
 
--- Counts per lot cannot be added to bidders: who bids on two lots is in both. A single lot is the procurement.
+-- Counts per lot cannot be added up to bidders: who bids on two lots is in both. A single lot is the whole.
 lot_counts as (
     select
         procurement_id,

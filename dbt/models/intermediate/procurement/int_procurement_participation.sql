@@ -35,7 +35,8 @@ counted as (
         procurements.procurement_id,
         coalesce(participant_counts.participant_count, 0) as participant_count,
         coalesce(member_counts.member_count, 0) as member_count,
-        participant_counts.participant_count is not null and procurements.participants_complete as members_known
+        participant_counts.participant_count is not null
+        and procurements.participants_complete as members_known
     from procurements
     left join participant_counts on procurements.procurement_id = participant_counts.procurement_id
     left join member_counts on procurements.procurement_id = member_counts.procurement_id

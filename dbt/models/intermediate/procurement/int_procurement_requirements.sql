@@ -16,8 +16,8 @@ deliveries as (
 
 areas as (
     select
-        area,
-        is_environmental
+        listed.area,
+        listed.is_environmental
     from (
         values
         ('environment_management', true),
@@ -41,7 +41,11 @@ ranked as (
         requirements.procurement_id,
         requirements.area,
         areas.is_environmental,
-        case requirements.level when 'base' then 1 when 'advanced' then 2 when 'spearhead' then 3 end as level_rank
+        case requirements.level
+            when 'base' then 1
+            when 'advanced' then 2
+            when 'spearhead' then 3
+        end as level_rank
     from requirements
     inner join areas on requirements.area = areas.area
 ),
@@ -95,5 +99,10 @@ select
     procurement_id,
     area,
     level_rank,
-    case level_rank when 0 then 'none' when 1 then 'base' when 2 then 'advanced' when 3 then 'spearhead' end as level
+    case level_rank
+        when 0 then 'none'
+        when 1 then 'base'
+        when 2 then 'advanced'
+        when 3 then 'spearhead'
+    end as level
 from answered

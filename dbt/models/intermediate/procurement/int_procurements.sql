@@ -22,9 +22,12 @@ excluded_procedures as (
 dated as (
     select
         procurements.procurement_id,
-        case when procurements.planned_completion_date <= settings.as_of then procurements.planned_completion_date end
-            as planned_completion_date,
-        case when procurements.announced_date <= settings.as_of then procurements.announced_date end as announced_date,
+        case
+            when procurements.planned_completion_date <= settings.as_of then procurements.planned_completion_date
+        end as planned_completion_date,
+        case
+            when procurements.announced_date <= settings.as_of then procurements.announced_date
+        end as announced_date,
         case when procurements.award_date <= settings.as_of then procurements.award_date end as award_date,
         case
             when
@@ -32,11 +35,15 @@ dated as (
                 and (procurements.cancelled_date is null or procurements.cancelled_date > settings.as_of)
                 then procurements.completed_date
         end as completed_date,
-        case when procurements.cancelled_date <= settings.as_of then procurements.cancelled_date end as cancelled_date,
-        case when procurements.bidders_contacted_date <= settings.as_of then procurements.bidders_contacted_date end
-            as bidders_contacted_date,
-        case when procurements.review_applied_date <= settings.as_of then procurements.review_applied_date end
-            as review_applied_date
+        case
+            when procurements.cancelled_date <= settings.as_of then procurements.cancelled_date
+        end as cancelled_date,
+        case
+            when procurements.bidders_contacted_date <= settings.as_of then procurements.bidders_contacted_date
+        end as bidders_contacted_date,
+        case
+            when procurements.review_applied_date <= settings.as_of then procurements.review_applied_date
+        end as review_applied_date
     from procurements
     cross join settings
 ),
@@ -81,10 +88,8 @@ select
     procurements.environment_applicable,
     procurements.environment_exemption_reason,
     -- A no without a reason is no exemption.
-    not (
-        coalesce(procurements.environment_applicable, true) = false
-        and coalesce(trim(procurements.environment_exemption_reason), '') <> ''
-    ) as is_environment_applicable,
+    coalesce(procurements.environment_applicable, true)
+    or coalesce(trim(procurements.environment_exemption_reason), '') = '' as is_environment_applicable,
     dated.review_applied_date,
     procurements.review_outcome,
     procurements.estimated_value,

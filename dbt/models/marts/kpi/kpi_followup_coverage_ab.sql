@@ -10,7 +10,7 @@ judged as (
         state_from as event_date,
         cast(has_recent_meeting as integer) as value,
         case
-            when contract_class is null then 'unknown:contract_class'
+            when contract_class is null then 'not_applicable:no_contract_class'
             when contract_class not in ('A', 'B') then 'not_applicable:contract_class'
         end as exclusion,
         state_from as counts_from,

@@ -12,7 +12,7 @@ judged as (
     select
         procurements.procurement_id as record_id,
         procurements.completed_date as event_date,
-        cast(not participation.is_coordinated as integer) as value,
+        cast(participation.member_count = 1 as integer) as value,
         case
             when not procurements.is_in_scope then procurements.scope_exclusion
             when procurements.planned_coordinated is null then 'unknown:planned_coordinated'

@@ -11,7 +11,7 @@ select
     1 as denominator,
     case
         when largest_class = 'excluded' then 'out_of_scope:excluded'
-        when total_amount < 0 then 'not_applicable:credit_note'
+        when is_credit_note then 'not_applicable:credit_note'
         when largest_class = 'unclassified' then 'unknown:unclassified'
         when largest_class = 'uncovered' then 'not_applicable:uncovered'
     end as exclusion,

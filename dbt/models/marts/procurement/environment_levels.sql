@@ -18,9 +18,26 @@ periods as (
 
 levels as (
     select
-        level_rank,
-        level
+        listed.level_rank,
+        listed.level
     from (values (0, 'none'), (1, 'base'), (2, 'advanced'), (3, 'spearhead')) as listed (level_rank, level)
+),
+
+areas as (
+    select
+        listed.area
+    from (
+        values
+        ('environment_management'),
+        ('reuse'),
+        ('climate_transport'),
+        ('climate_other'),
+        ('chemicals'),
+        ('organic_food'),
+        ('local_food'),
+        ('plant_based_food'),
+        ('environment_other')
+    ) as listed (area)
 ),
 
 -- Procurements whose requirements in the area are known, each at its highest level there.
@@ -33,15 +50,12 @@ known as (
         requirements.level_rank
     from procurements
     inner join requirements on procurements.procurement_id = requirements.procurement_id
+    inner join areas on requirements.area = areas.area
     inner join dimensions on procurements.procurement_id = dimensions.record_id
     where
         procurements.is_in_scope
         and procurements.announced_date is not null
         and requirements.level_rank is not null
-        and requirements.area in (
-            'environment_management', 'reuse', 'climate_transport', 'climate_other', 'chemicals',
-            'organic_food', 'local_food', 'plant_based_food', 'environment_other'
-        )
 ),
 
 placed as (
@@ -68,24 +82,48 @@ wholes as (
         sum(applicable_procurements) as applicable_procurements
     from placed
     group by period_type, period, member_code, area
+),
+
+-- Every period has every area and level over all members, so that absence is a row and never a gap.
+asked as (
+    select
+        periods.period_type,
+        periods.period,
+        'ALL' as member_code,
+        areas.area
+    from periods
+    cross join areas
+    union
+    select
+        period_type,
+        period,
+        member_code,
+        area
+    from wholes
 )
 
 select
-    wholes.period_type,
-    wholes.period,
-    wholes.member_code,
-    wholes.area,
+    asked.period_type,
+    asked.period,
+    asked.member_code,
+    asked.area,
     levels.level,
     coalesce(placed.procurements, 0) as procurements,
     cast(coalesce(placed.procurements, 0) as double) / cast(wholes.announced_procurements as double) as share,
-    cast(wholes.announced_procurements as bigint) as announced_procurements,
-    cast(wholes.applicable_procurements as bigint) as applicable_procurements
-from wholes
+    cast(coalesce(wholes.announced_procurements, 0) as bigint) as announced_procurements,
+    cast(coalesce(wholes.applicable_procurements, 0) as bigint) as applicable_procurements
+from asked
 cross join levels
+left join wholes
+    on
+        asked.period_type = wholes.period_type
+        and asked.period = wholes.period
+        and asked.member_code = wholes.member_code
+        and asked.area = wholes.area
 left join placed
     on
-        wholes.period_type = placed.period_type
-        and wholes.period = placed.period
-        and wholes.member_code = placed.member_code
-        and wholes.area = placed.area
+        asked.period_type = placed.period_type
+        and asked.period = placed.period
+        and asked.member_code = placed.member_code
+        and asked.area = placed.area
         and levels.level_rank = placed.level_rank

@@ -5,11 +5,12 @@
 
 with
 
-invoice_lines as (
+-- The ledger and its invoices are read several times, and too large to be kept in between.
+invoice_lines as not materialized (
     select * from {{ ref('fct_invoice_line') }}
 ),
 
-invoices as (
+invoices as not materialized (
     select
         *,
         cast(date_trunc('month', booking_date) as date) as month_start
@@ -45,7 +46,7 @@ monthly_classes as (
     from invoices
     where
         largest_class in ('on_contract', 'over_ceiling', 'wild')
-        and total_amount >= 0
+        and not is_credit_note
     group by all
 ),
 
@@ -83,10 +84,10 @@ spread_lines as (
     from invoice_lines
     inner join invoices
         on
-            invoice_lines.buyer_unit_id = invoices.buyer_unit_id
+            not (invoices.is_one_month and invoices.is_one_group and invoices.is_one_supplier)
+            and invoice_lines.buyer_unit_id = invoices.buyer_unit_id
             and invoice_lines.fiscal_year = invoices.fiscal_year
             and invoice_lines.invoice_id = invoices.invoice_id
-    where not (invoices.is_one_month and invoices.is_one_group and invoices.is_one_supplier)
 ),
 
 monthly as (

@@ -1,0 +1,65 @@
+"""Demonstration organisations with known truth: made-up deliveries, and beside them what the right figures are.
+
+Facts (`facts`, `buyers`, `market`, `procurement`, `agreements`, `operations`, `traps`, `faults`, `ledger`), deliveries
+(`files`, `deliveries`, `vouchers`) and truth (`ladder`, `figures`, `spending`, `scorecard`, `truth`) keep apart: the
+truth is counted from the facts, never from a file, and in another way than the pipeline's SQL. What does not belong
+here: anything that the pipeline needs in order to run.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from dagster_project.demo.deliveries import organisation_yml, write_registers
+from dagster_project.demo.faults import personal_names, personal_texts, plant_faults
+from dagster_project.demo.ledger import Ledger
+from dagster_project.demo.truth import write_truth
+from dagster_project.demo.vouchers import write_ledger
+from dagster_project.demo.worlds import ORGANISATIONS, build_world
+
+VARIANTS = ("clean", "dirty", "corrected")
+FILE_COLUMNS = (
+    "source", "file", "rows_read", "rows_accepted", "rows_quarantined", "rows_repeated", "rows_superseded",
+    "rows_skipped",
+)  # fmt: skip
+
+__all__ = ["ORGANISATIONS", "VARIANTS", "generate"]
+
+
+def generate(
+    target: Path, organisation: str = "demo", invoice_lines: int = 3000, seed: int = 1, variant: str = "clean"
+) -> None:
+    """Write a demonstration organisation into `target`: organisation.yml, raw/<source>/ and truth/.
+
+    `invoice_lines` is about how many lines the ledger gets (the planted ones come on top). `variant`: `clean` (nothing
+    for quarantine), `dirty` (some rows of every fault), `corrected` (dirty, and later files that answer). The same
+    arguments give the same bytes. Raises ValueError for an unknown organisation or variant, naming the known ones, and
+    for a target that already holds deliveries.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(f"no variant {variant!r}; known: {', '.join(VARIANTS)}")
+    if invoice_lines < 0:
+        raise ValueError("invoice_lines must not be negative")
+    world = build_world(organisation, invoice_lines, seed)
+    raw, truth = target / "raw", target / "truth"
+    if raw.exists():
+        raise ValueError(f"{raw} exists already; choose an empty folder")
+    faults = plant_faults(world, personal=variant != "clean")
+    ledger = Ledger(world)
+
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "organisation.yml").write_text(organisation_yml(world), encoding="utf-8")
+    counts = write_registers(world, faults, variant, raw) | write_ledger(world, ledger, faults, variant, raw)
+
+    if variant == "dirty":
+        world = world.without(faults.gone(world))
+        ledger = ledger.of(world)
+    write_truth(world, ledger, truth)
+    with (truth / "files.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(FILE_COLUMNS)
+        writer.writerows(counted.as_row(*name) for name, counted in sorted(counts.items()))
+    if variant != "clean":
+        (truth / "personal_numbers.txt").write_text("\n".join(personal_texts()) + "\n", encoding="utf-8")
+        (truth / "personal_names.txt").write_text("\n".join(personal_names()) + "\n", encoding="utf-8")
