@@ -1,9 +1,10 @@
-"""Demonstration organisations with known truth: made-up deliveries, and beside them what the right figures are.
+"""Demonstration organisations with known truth: made-up deliveries, and beside them what the right figures
+are.
 
-Facts (`facts`, `buyers`, `market`, `procurement`, `agreements`, `operations`, `traps`, `faults`, `ledger`), deliveries
-(`files`, `deliveries`, `vouchers`) and truth (`ladder`, `figures`, `spending`, `scorecard`, `truth`) keep apart: the
-truth is counted from the facts, never from a file, and in another way than the pipeline's SQL. What does not belong
-here: anything that the pipeline needs in order to run.
+Facts (`facts`, `buyers`, `market`, `procurement`, `agreements`, `operations`, `traps`, `faults`, `ledger`),
+deliveries (`files`, `deliveries`, `vouchers`) and truth (`ladder`, `figures`, `spending`, `scorecard`,
+`truth`) keep apart: the truth is counted from the facts, never from a file, and in another way than the
+pipeline's SQL. What does not belong here: anything that the pipeline needs in order to run.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ def generate(
 ) -> None:
     """Write a demonstration organisation into `target`: organisation.yml, raw/<source>/ and truth/.
 
-    `invoice_lines` is about how many lines the ledger gets (the planted ones come on top). `variant`: `clean` (nothing
-    for quarantine), `dirty` (some rows of every fault), `corrected` (dirty, and later files that answer). The same
-    arguments give the same bytes. Raises ValueError for an unknown organisation or variant, naming the known ones, and
-    for a target that already holds deliveries.
+    `invoice_lines` is about how many lines the ledger gets (the planted ones come on top). `variant`: `clean`
+    (nothing for quarantine), `dirty` (some rows of every fault), `corrected` (dirty, and later files that
+    answer). The same arguments give the same bytes. Raises ValueError for an unknown organisation or variant,
+    naming the known ones, and for a target that already holds deliveries.
     """
     if variant not in VARIANTS:
         raise ValueError(f"no variant {variant!r}; known: {', '.join(VARIANTS)}")

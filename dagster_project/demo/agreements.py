@@ -1,4 +1,5 @@
-"""The random contracts: from completed procurements and from before the first year; buyers, classes, follow-ups.
+"""The random contracts: from completed procurements and from before the first year; buyers, classes,
+follow-ups.
 
 What belongs here: plausible agreements of every kind. What does not: planted cases (`traps.py`).
 """
@@ -23,7 +24,8 @@ from dagster_project.demo.facts import (
 from dagster_project.demo.invent import day_between
 
 MEAN_LINE_SEK = 9_000
-"""About what an invoice line comes to (`ledger.py`); ceilings are set so that some are passed at every scale."""
+"""About what an invoice line comes to (`ledger.py`); ceilings are set so that some are passed at every scale.
+"""
 
 
 def add_contracts(world: World, rng: random.Random) -> None:

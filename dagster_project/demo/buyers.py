@@ -1,6 +1,7 @@
 """Who buys and what: members, their units, categories and account ranges of the demonstration organisation.
 
-What belongs here: registers that do not change with the seed's randomness. What does not: suppliers and events.
+What belongs here: registers that do not change with the seed's randomness. What does not: suppliers and
+events.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ FEDERATION_UNIT, CENTRE_UNIT, OUTSIDE_UNIT = "0128", "0129", "0130"
 COMPANIES_OF_ONE_OWNER = ("0122", "0123")
 
 GROUPS = (
-    "Livsmedel", "IT och telefoni", "Bygg och anläggning", "Fastighet", "Fordon och transport", "Vård och omsorg",
-    "Utbildning", "Kontor och tryck", "Konsulttjänster", "Energi och miljö", "Kläder och textil", "Övriga tjänster",
+    "Livsmedel", "IT och telefoni", "Bygg och anläggning", "Fastighet", "Fordon och transport",
+    "Vård och omsorg",
+    "Utbildning", "Kontor och tryck", "Konsulttjänster", "Energi och miljö", "Kläder och textil",
+    "Övriga tjänster",
 )  # fmt: skip
 KINDS = ("grundsortiment", "tillbehör", "service", "hyra", "utveckling")
 FOOD_NAMES = ("mejeri", "kött och chark", "frukt och grönt", "storköksutrustning", "transport av måltider")
@@ -51,7 +54,9 @@ RESERVED_ACCOUNT = 4900
 
 
 def add_buyers(world: World) -> None:
-    """Units: three administrations a member, six companies, a federation, a centre, and one whose owner is outside."""
+    """Units: three administrations a member, six companies, a federation, a centre, and one whose owner is
+    outside.
+    """
     serial = 1
     for code, name in world.members.items():
         for administration in ADMINISTRATIONS:

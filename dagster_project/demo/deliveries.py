@@ -1,8 +1,8 @@
 """Which file bears which row, in which form, and what should become of it there.
 
-What belongs here: the split of a world into deliveries, repeats, corrections and summing rows, with the fate of every
-row. What does not: how text is spelled (`files.py`), what is wrong with a faulty row (`faults.py`), the bulk of the
-ledger (`vouchers.py`).
+What belongs here: the split of a world into deliveries, repeats, corrections and summing rows, with the fate
+of every row. What does not: how text is spelled (`files.py`), what is wrong with a faulty row (`faults.py`),
+the bulk of the ledger (`vouchers.py`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ PLANS: dict[str, Plan] = {
     "organisations": Plan((("enheter.xlsx", replace(BOOK, number_codes=("unit_id", "member_code"))),)),
     "categories": Plan((("kategorier.xlsx", replace(BOOK, titles=(), number_codes=("category_code",))),)),
     "accounts": Plan((("kontoplan.csv", WINDOWS),)),
-    # fmt: off
     "procurements": Plan(
         (
             ("upphandlingar_1.csv", WINDOWS),
@@ -73,7 +72,6 @@ PLANS: dict[str, Plan] = {
             ("upphandlingar_4.csv", DOTTED),
         )
     ),
-    # fmt: on
     "participants": Plan((("2019-2020.csv", SWEDISH), ("2021-2022.csv", PIPED))),
     "lots": Plan((("anbudsomraden.csv", replace(WINDOWS, thousands="\u00a0")),)),
     "requirements": Plan((("krav 2019-2020.csv", SWEDISH), ("krav 2021-2022.csv", ENGLISH))),
@@ -113,17 +111,22 @@ SPOILED: dict[str, dict[str, Any]] = {
 REPEATED_ROWS: dict[str, int] = {"participants": 6, "requirements": 3}
 """So many of a source's first rows stand once more in its last file."""
 CORRECTED_IN_LAST = "contracts"
-"""The source whose corrections stand in its last ordinary file: natural order makes avtal_10 later than avtal_9."""
+"""The source whose corrections stand in its last ordinary file: natural order makes avtal_10 later than
+avtal_9.
+"""
 REPEATED_INSIDE = "lots"
 """The source whose first row stands twice in one file."""
 
 
 def write_registers(world: World, faults: Faults, variant: str, raw: Path) -> dict[tuple[str, str], Counts]:
-    """Write every register source; gives the counts by (source, file relative to the delivery folder's parent)."""
+    """Write every register source; gives the counts by (source, file relative to the delivery folder's
+    parent).
+    """
     contracts = load_contracts()
     counts: dict[tuple[str, str], Counts] = {}
+    lost = faults.cascade(world)
     for source in KEYS:
-        for name, form, rows in _files(world, faults, variant, source):
+        for name, form, rows in _files(world, faults, variant, source, lost.get(source, set())):
             path = raw / source / name
             columns = _columns(source)
             write_register(path, contracts[source], [row for row, _ in rows], form, columns)
@@ -134,10 +137,12 @@ def write_registers(world: World, faults: Faults, variant: str, raw: Path) -> di
 Row = tuple[dict[str, Any], str]
 
 
-def _files(world: World, faults: Faults, variant: str, source: str) -> list[tuple[str, Form, list[Row]]]:
+def _files(
+    world: World, faults: Faults, variant: str, source: str, cascade: set[tuple[Any, ...]]
+) -> list[tuple[str, Form, list[Row]]]:
     plan = PLANS[source]
     faulty, late = faults.faulty.get(source, {}), faults.late.get(source, set())
-    mended, cascade = faults.mended.get(source, set()), faults.cascade(world).get(source, set())
+    mended = faults.mended.get(source, set())
     dirty, corrected = variant == "dirty", variant == "corrected"
     first: list[list[Row]] = []  # one list per record, so that what belongs together stays in one file
     answers: list[Row] = []

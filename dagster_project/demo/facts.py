@@ -1,7 +1,7 @@
 """The planted facts of a demonstration organisation: one dataclass per source, and the world that holds them.
 
-What belongs here: the shape of what is true (canonical columns, Python types, organisation numbers as ten digits).
-What does not: how it is invented, how a file spells it, or what is counted from it.
+What belongs here: the shape of what is true (canonical columns, Python types, organisation numbers as ten
+digits). What does not: how it is invented, how a file spells it, or what is counted from it.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ class Spelling:
 
 @dataclass(slots=True)
 class Line:
-    """A hand-planted invoice line; the bulk of the ledger lives in frames (`ledger.py`). Amounts in öre, SEK."""
+    """A hand-planted invoice line (the bulk lives in frames, `ledger.py`). Amounts in öre, SEK."""
 
     buyer_unit_id: str
     invoice_id: str

@@ -1,8 +1,9 @@
 """What the border must stop: records that a dirty delivery spells wrongly, leaves out or invents.
 
-The faulty records are true records of the world: a clean delivery has them right, a dirty one does not, and a corrected
-one has them wrong first and right in a later file. So the dirty truth is the world without them and without what hangs
-on them, and the corrected truth is the whole world. Three faults have nothing behind them (`Garbage`).
+The faulty records are true records of the world: a clean delivery has them right, a dirty one does not, and a
+corrected one has them wrong first and right in a later file. So the dirty truth is the world without them and
+without what hangs on them, and the corrected truth is the whole world. Three faults have nothing behind them
+(`Garbage`).
 
 What belongs here: which records are faulty, and how. What does not: writing files (`deliveries.py`).
 """
@@ -65,9 +66,10 @@ MENTIONED = personal_number(date(1971, 6, 17), 7)
 class Faults:
     """The faults of a dirty delivery, by source.
 
-    faulty: key → the raw texts that replace right ones, one set per row delivered. Planted lines are `invoices`.
-    late: keys that a dirty delivery lacks. mended: faulty rows that no later row can answer (their file is replaced).
-    garbage: rows with nothing true behind them, and whether a corrected delivery still has them.
+    faulty: key → the raw texts that replace right ones, one set per row delivered. Planted lines are
+    `invoices`. late: keys that a dirty delivery lacks. mended: faulty rows that no later row can answer
+    (their file is replaced). garbage: rows with nothing true behind them, and whether a corrected delivery
+    still has them.
     """
 
     faulty: dict[str, dict[tuple[Any, ...], list[dict[str, str]]]] = field(default_factory=dict)
@@ -114,7 +116,9 @@ class Faults:
 
 
 def plant_faults(world: World, personal: bool) -> Faults:
-    """Add the records that a dirty delivery gets wrong; with `personal`, sole traders with identity numbers too."""
+    """Add the records that a dirty delivery gets wrong; with `personal`, sole traders with identity numbers
+    too.
+    """
     faults = Faults()
     _procurements(world, faults)
     _others(world, faults)
@@ -137,8 +141,10 @@ def _procurements(world: World, faults: Faults) -> None:
         world.procurements.append(
             Procurement(
                 name, f"Planterat fel: {trap.replace('_', ' ')}", C1, "open",
-                planned_completion_date=date(2022, 6, 30), planned_coordinated=True, announced_date=date(2022, 2, 1),
-                tender_deadline=date(2022, 3, 4), award_date=date(2022, 4, 5), completed_date=date(2022, 5, 6),
+                planned_completion_date=date(2022, 6, 30), planned_coordinated=True,
+                announced_date=date(2022, 2, 1),
+                tender_deadline=date(2022, 3, 4), award_date=date(2022, 4, 5),
+                completed_date=date(2022, 5, 6),
                 questions_count=3,
             )
         )  # fmt: skip
@@ -258,7 +264,8 @@ def _invoices(world: World, faults: Faults) -> None:
     line("F08", currency="NOK", rate="1.05")
     nameless = {
         "buyer_unit_id": "0101", "fiscal_year": "2022", "line_no": "1", "supplier_id": S_MAIN,
-        "invoice_date": day, "booking_date": day, "account": str(UNCATEGORISED_ACCOUNT), "amount_net": "100,00",
+        "invoice_date": day, "booking_date": day, "account": str(UNCATEGORISED_ACCOUNT),
+        "amount_net": "100,00",
         "currency": "SEK", "text": "Verifikationsnummer saknas",
     }  # fmt: skip
     faults.garbage["invoices"] = [(nameless, True)]
@@ -280,10 +287,11 @@ def _sole_traders(world: World) -> None:
         world.bids.append(Bid("UH-2021-913", None, identity, identity, Decimal(70_000 + number)))
         for position, spelling in enumerate(personal_spellings(twelve)):
             at = len(world.spellings)
+            note = f"Arvode {spelling}, {MENTIONED[:8]}-{MENTIONED[8:]}"
             world.spellings.append(Spelling(spelling, name, None, identity))
             world.planted_lines.append(
-                Line("0101", f"PN{number}{position}", 1, at, date(2022, 3, 1), date(2022, 3, 9), UNCATEGORISED_ACCOUNT,
-                     50_000, C1, text=f"Arvode {spelling}, {MENTIONED[:8]}-{MENTIONED[8:]}")
+                Line("0101", f"PN{number}{position}", 1, at, date(2022, 3, 1), date(2022, 3, 9),
+                     UNCATEGORISED_ACCOUNT, 50_000, C1, text=note)
             )  # fmt: skip
 
 

@@ -1,12 +1,14 @@
 """The evidence of every indicator that rests on registers, taken from the planted facts in plain Python.
 
-Choices where the definitions are silent: an answer, activity or placement belongs to the member that it names, else to
-the members of the procurement or contract that it names, and to that one's category group. A contract belongs to the
-members of its buyers. A follow-up of a contract without a class, and one in the wrong form, is in the basis and counts
-nothing. A consortium's size is unknown where a partner's is, unless another partner is known to be large. A follow-up
-window of twelve months begins the day after the same day a year earlier. What has no end is not terminated early.
+Choices where the definitions are silent: an answer, activity or placement belongs to the member that it
+names, else to the members of the procurement or contract that it names, and to that one's category group. A
+contract belongs to the members of its buyers. A follow-up of a contract without a class, and one in the wrong
+form, is in the basis and counts nothing. A consortium's size is unknown where a partner's is, unless another
+partner is known to be large. A follow-up window of twelve months begins the day after the same day a year
+earlier. What has no end is not terminated early.
 
-What belongs here: numerator, denominator, unknown. What does not: sums and periods (`scorecard.py`), invoices.
+What belongs here: numerator, denominator, unknown. What does not: sums and periods (`scorecard.py`),
+invoices.
 """
 
 from __future__ import annotations
@@ -123,11 +125,11 @@ class Register:
 def register_figures(world: World) -> list[Figure]:
     """Every indicator that needs no invoices and no period's last day, with its evidence."""
     register = Register(world)
-    found = [
-        *_coordination(register), *_requirements(register), *_bids(register), *_lots(register), *_awards(register),
+    return [
+        *_coordination(register), *_requirements(register), *_bids(register), *_lots(register),
+        *_awards(register),
         *_procurements(register), *_contracts(register), *_answers(register), *_centre(register),
     ]  # fmt: skip
-    return found
 
 
 def _coordination(r: Register) -> Iterable[Figure]:

@@ -1,7 +1,7 @@
 """How a register is spelled in a file: encodings, delimiters, headings, numbers, dates, workbooks.
 
-What belongs here: the forms that a delivery may have, all legal. What does not: which source gets which form, or what
-becomes of a row.
+What belongs here: the forms that a delivery may have, all legal. What does not: which source gets which form,
+or what becomes of a row.
 """
 
 from __future__ import annotations
@@ -27,8 +27,9 @@ YES_NO = {"ja": ("ja", "nej"), "j": ("j", "n"), "true": ("true", "false"), "1": 
 class Form:
     """One way to spell a register.
 
-    headings: the column's own name, its Swedish label or its first alias. words: codes or their first Swedish word.
-    number_codes (workbooks): columns whose codes are numbers with the format 0000, as Excel likes to make them.
+    headings: the column's own name, its Swedish label or its first alias. words: codes or their first Swedish
+    word. number_codes (workbooks): columns whose codes are numbers with the format 0000, as Excel likes to
+    make them.
     """
 
     delimiter: str = ";"
@@ -48,7 +49,9 @@ class Form:
 def write_register(
     path: Path, source: Source, rows: Sequence[dict[str, Any]], form: Form, columns: Sequence[str]
 ) -> None:
-    """Write rows (canonical column → value; text passes through as it is) in a form; the suffix says the format."""
+    """Write rows (canonical column → value; text passes through as it is) in a form; the suffix says the
+    format.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".xlsx":
         _write_workbook(path, source, rows, form, columns)
@@ -111,7 +114,8 @@ def spell_orgnr(number_: str, how: str) -> str:
     if len(number_) != 10 or not number_.isdigit() or number_[2] in "01":
         return number_
     return {
-        "plain": number_, "hyphen": f"{number_[:6]}-{number_[6:]}", "century": f"16{number_}", "vat": f"SE{number_}01",
+        "plain": number_, "hyphen": f"{number_[:6]}-{number_[6:]}", "century": f"16{number_}",
+        "vat": f"SE{number_}01",
     }[how]  # fmt: skip
 
 

@@ -1,7 +1,9 @@
-"""Invented names and numbers that look real and cannot be: nothing here names a company, person or municipality.
+"""Invented names and numbers that look real and cannot be: nothing here names a company, person or
+municipality.
 
-Organisation numbers begin with a digit pair that is not allotted to any kind of organisation (`4`), personal identity
-numbers use the birth numbers that are set aside for test persons (980–989). What does not belong here: any fact.
+Organisation numbers begin with a digit pair that is not allotted to any kind of organisation (`4`), personal
+identity numbers use the birth numbers that are set aside for test persons (980–989). What does not belong
+here: any fact.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import random
 from datetime import date, timedelta
 
 TRADES = (
-    "Livs", "Städ", "Bygg", "El", "Rör", "IT", "Kontor", "Möbel", "Skog", "Trafik", "Vård", "Omsorg", "Konsult",
-    "Tryck", "Data", "Måleri", "Glas", "Plåt", "Åkeri", "Trädgård", "Väg", "Energi", "Tvätt", "Hälsa", "Läromedel",
+    "Livs", "Städ", "Bygg", "El", "Rör", "IT", "Kontor", "Möbel", "Skog", "Trafik", "Vård", "Omsorg",
+    "Konsult",
+    "Tryck", "Data", "Måleri", "Glas", "Plåt", "Åkeri", "Trädgård", "Väg", "Energi", "Tvätt", "Hälsa",
+    "Läromedel",
 )  # fmt: skip
 FANCIES = ("Fiktiva", "Påhittade", "Tänkta", "Låtsade", "Uppdiktade", "Sagolika")
 FORMS = ("AB", "HB", "Ekonomisk förening", "AB", "AB")
@@ -33,7 +37,9 @@ def orgnr(serial: int) -> str:
 
 
 def personal_number(birth: date, serial: int) -> str:
-    """An invented personal identity number in twelve digits; `serial` 0–9 gives the test birth numbers 980–989."""
+    """An invented personal identity number in twelve digits; `serial` 0–9 gives the test birth numbers
+    980–989.
+    """
     body = f"{birth:%y%m%d}{980 + serial}"
     return f"{birth.year // 100}{body}{luhn_digit(body)}"
 

@@ -1,8 +1,10 @@
-"""The true class of every invoice line, counted another way than by joins: masks per contract and a day calendar.
+"""The true class of every invoice line, counted another way than by joins: masks per contract and a day
+calendar.
 
-For each supplier the lines are taken out and its contracts laid over them one after the other, the least preferred
-first, so that what stands last is the contract chosen; whether anybody covers a category is looked up in a calendar
-of (unit, category, day). Ceilings are filled chunk by chunk, since chunks come in the order of the invoice date.
+For each supplier the lines are taken out and its contracts laid over them one after the other, the least
+preferred first, so that what stands last is the contract chosen; whether anybody covers a category is looked
+up in a calendar of (unit, category, day). Ceilings are filled chunk by chunk, since chunks come in the order
+of the invoice date.
 
 What belongs here: the ladder of contract fidelity. What does not: figures and periods.
 """
@@ -30,7 +32,9 @@ Mask = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 class Ladder:
-    """Classifies the chunks of a ledger against the registers of `world` (which may lack what the ledger's has)."""
+    """Classifies the chunks of a ledger against the registers of `world` (which may lack what the ledger's
+    has).
+    """
 
     def __init__(self, world: World, ledger: Ledger) -> None:
         self._world, self._ledger = world, ledger

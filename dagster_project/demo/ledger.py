@@ -1,12 +1,13 @@
 """The bulk of the invoice ledger: frames of true lines, one month of invoice dates at a time.
 
-A chunk is a pure function of (seed, month), so that it can be written and counted without being kept. All lines of an
-invoice lie in one chunk, and chunks come in the order of the invoice date, which is the order that ceilings are filled
-in. What belongs here: true lines. What does not: spelling of files (`deliveries.py`) and classes (`ladder.py`).
+A chunk is a pure function of (seed, month), so that it can be written and counted without being kept. All
+lines of an invoice lie in one chunk, and chunks come in the order of the invoice date, which is the order
+that ceilings are filled in. What belongs here: true lines. What does not: spelling of files (`deliveries.py`)
+and classes (`ladder.py`).
 
-Columns of a chunk: unit, spelling, category, contract (positions in the world's lists, -1: none; contract positions
-are those of `Ledger.contract_ids`), fiscal_year, invoice_id, line_no, invoice_date, booking_date, account,
-amount (öre, SEK), amount_delivered (öre, the delivery's currency), currency, text.
+Columns of a chunk: unit, spelling, category, contract (positions in the world's lists, -1: none; contract
+positions are those of `Ledger.contract_ids`), fiscal_year, invoice_id, line_no, invoice_date, booking_date,
+account, amount (öre, SEK), amount_delivered (öre, the delivery's currency), currency, text.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ PLANTED_EARLY = (FIRST_YEAR - 1, 12)
 """Invoices of the December before the first year, booked in January."""
 
 CHUNK_SCHEMA = {
-    "unit": pl.Int32, "fiscal_year": pl.Int32, "invoice_id": pl.String, "line_no": pl.Int32, "spelling": pl.Int32,
+    "unit": pl.Int32, "fiscal_year": pl.Int32, "invoice_id": pl.String, "line_no": pl.Int32,
+    "spelling": pl.Int32,
     "invoice_date": pl.Date, "booking_date": pl.Date, "account": pl.Int32, "category": pl.Int32,
-    "contract": pl.Int32, "amount": pl.Int64, "amount_delivered": pl.Int64, "currency": pl.String, "text": pl.String,
+    "contract": pl.Int32, "amount": pl.Int64, "amount_delivered": pl.Int64, "currency": pl.String,
+    "text": pl.String,
 }  # fmt: skip
 
 
@@ -65,7 +68,9 @@ class _Offers:
 
 
 class Ledger:
-    """The ledger of a world. `contract_ids`: the names that lines refer to, the last one unknown to the register."""
+    """The ledger of a world. `contract_ids`: the names that lines refer to, the last one unknown to the
+    register.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -126,7 +131,7 @@ class Ledger:
         return _Offers(*(table[:, i] for i in range(6)))
 
     def of(self, smaller: World) -> Ledger:
-        """The same ledger with only the planted lines of `smaller`; positions stay those of the whole world."""
+        """The same ledger with only the planted lines of `smaller`; positions stay those of the whole."""
         found = copy.copy(self)
         found._planted = smaller.planted_lines
         return found
@@ -137,7 +142,7 @@ class Ledger:
         yield from MONTHS
 
     def chunk(self, year: int, month: int) -> pl.DataFrame:
-        """The random lines of a month of invoice dates, then its planted ones (those of the world as given)."""
+        """The random lines of a month of invoice dates, then its planted ones."""
         planted = self.frame(
             [x for x in self._planted if (x.invoice_date.year, x.invoice_date.month) == (year, month)]
         )
@@ -147,7 +152,8 @@ class Ledger:
         """Planted lines as a chunk."""
         rows = [
             (
-                self.unit_at[x.buyer_unit_id], x.fiscal_year, x.invoice_id, x.line_no, x.spelling, x.invoice_date,
+                self.unit_at[x.buyer_unit_id], x.fiscal_year, x.invoice_id, x.line_no, x.spelling,
+                x.invoice_date,
                 x.booking_date, x.account, self.category_at[x.category_code] if x.category_code else -1,
                 self.contract_at[x.contract_id] if x.contract_id else -1, x.amount_ore,
                 int(x.amount_ore / x.rate), x.currency, x.text,
@@ -157,11 +163,13 @@ class Ledger:
         return pl.DataFrame(rows, schema=CHUNK_SCHEMA, orient="row")
 
     def random_lines(self, year: int, month: int) -> pl.DataFrame:
-        """The random lines of a month of invoice dates; empty for the month before the first year but for a few."""
+        """The random lines of a month of invoice dates; only a few in the month before the first year."""
         total = self.world.size.invoice_lines
         count = total // len(MONTHS)
         if (year, month) == PLANTED_EARLY:
             count = min(total % len(MONTHS) + 5, total)
+        if count == 0:
+            return self.frame([])
         rng = np.random.default_rng([self.world.seed, year, month])
         lines_of = rng.choice(np.array([1, 2, 3, 4, 7]), p=[0.62, 0.2, 0.1, 0.06, 0.02], size=count)
         invoices = int(np.searchsorted(np.cumsum(lines_of), count)) + 1
@@ -198,6 +206,15 @@ class Ledger:
         strangers = rng.integers(outside, outside + len(UNREGISTERED) + len(UNKNOWN_NAMES), invoices)
         spelling = np.where(otherwise > 0.96, strangers, spelling)
 
+        # A credit note takes back a little of the line before it: same buyer, supplier, day and category.
+        credit = (lines_of == 1) & (rng.random(invoices) < 0.03)
+        credit[0] = False
+        credit[1:] &= ~credit[:-1]
+        source = np.arange(invoices) - credit
+        unit, spelling = unit[source], spelling[source]
+        invoice_day, booking_day = invoice_day[source], booking_day[source]
+        credited = np.arange(count) - credit[invoice]
+
         by_line = {
             name: values[invoice] for name, values in
             (("unit", unit), ("spelling", spelling), ("day", invoice_day), ("booked", booking_day))
@@ -215,24 +232,20 @@ class Ledger:
         reserved = np.array([name in self.world.reserved_contracts for name in self.contract_ids])
         named = np.where((named >= 0) & reserved[named], -1, named)
 
-        # Amounts in öre; a credit note takes back a little, all lines of it.
-        amount = (
-            np.rint(np.exp(rng.normal(np.log(MEAN_LINE_SEK * 100) - 0.5, 1.0, count))).astype(np.int64) + 100
-        )
-        credit = (rng.random(invoices) < 0.02)[invoice]
-        amount = np.where(credit, -(amount // 20) - 1, amount)
+        drawn = np.exp(rng.normal(np.log(MEAN_LINE_SEK * 100) - 0.5, 1.0, count))
+        amount = np.rint(drawn).astype(np.int64) + 100
+        account, own_category, named, amount = (x[credited] for x in (account, own_category, named, amount))
+        amount = np.where(credit[invoice], -(amount // 20) - 1, amount)
 
-        fiscal_year = (
-            by_line["booked"].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64)
-        ) + 1970
-        prefix = np.where(
-            fiscal_year == year, month, 13
-        )  # unique within the fiscal year; starts again every year
-        number = prefix * 10_000_000 + invoice
+        booked_year = by_line["booked"].astype("datetime64[D]").astype("datetime64[Y]")
+        fiscal_year = booked_year.astype(np.int64) + 1970
+        # Unique within the fiscal year, and the same numbers again the next.
+        number = np.where(fiscal_year == year, month, 13) * 10_000_000 + invoice
         return pl.DataFrame(
             {
                 "unit": by_line["unit"], "fiscal_year": fiscal_year, "invoice_id": number, "line_no": line_no,
-                "spelling": by_line["spelling"], "invoice_date": by_line["day"], "booking_date": by_line["booked"],
+                "spelling": by_line["spelling"], "invoice_date": by_line["day"],
+                "booking_date": by_line["booked"],
                 "account": account, "category": own_category, "contract": named, "amount": amount,
                 "amount_delivered": amount,
             }

@@ -1,6 +1,7 @@
 """Who sells: suppliers, their workplaces, the aliases and the spellings that a ledger knows them by.
 
-What belongs here: the random part of the market. What does not: the suppliers that planted cases need (`traps.py`).
+What belongs here: the random part of the market. What does not: the suppliers that planted cases need
+(`traps.py`).
 """
 
 from __future__ import annotations

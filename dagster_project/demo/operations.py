@@ -175,7 +175,8 @@ def _reported(world: World, rng: random.Random) -> None:
     for kpi_id, first, last, member, operator, value in TARGETS:
         world.targets.append(
             Target(
-                world.organisation, f"plan_{first}_{last}", kpi_id, date(first, 1, 1), date(last, 12, 31), member,
+                world.organisation, f"plan_{first}_{last}", kpi_id, date(first, 1, 1),
+                date(last, 12, 31), member,
                 operator, Decimal(value) if value is not None else None,
             )
         )  # fmt: skip

@@ -1,6 +1,7 @@
 """The random procurements: their dates, buyers, lots, requirements and bids.
 
-What belongs here: plausible procurements of every kind. What does not: planted cases (`traps.py`) and contracts.
+What belongs here: plausible procurements of every kind. What does not: planted cases (`traps.py`) and
+contracts.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ from dagster_project.demo.market import UNREGISTERED
 
 PROCEDURES = {
     "open": 52, "simplified": 12, "selective": 4, "negotiated": 4, "competitive_dialogue": 1, "dps_setup": 2,
-    "innovation_partnership": 1, "dps_call": 6, "own_procedure": 2, "framework_call": 6, "direct_award": 7, "lov": 3,
+    "innovation_partnership": 1, "dps_call": 6, "own_procedure": 2, "framework_call": 6,
+    "direct_award": 7, "lov": 3,
 }  # fmt: skip
 REQUIREMENT_CHANCE = {
-    "environment_management": 0.45, "reuse": 0.25, "climate_transport": 0.3, "climate_other": 0.2, "chemicals": 0.3,
-    "environment_other": 0.1, "employment": 0.5, "labour_terms": 0.2, "accessibility": 0.15, "gender_equality": 0.08,
+    "environment_management": 0.45, "reuse": 0.25, "climate_transport": 0.3, "climate_other": 0.2,
+    "chemicals": 0.3,
+    "environment_other": 0.1, "employment": 0.5, "labour_terms": 0.2, "accessibility": 0.15,
+    "gender_equality": 0.08,
 }  # fmt: skip
 FOOD_CHANCE = {"organic_food": 0.6, "local_food": 0.4, "plant_based_food": 0.3}
 

@@ -1,6 +1,7 @@
 """Periods, sums, targets and status, for the truth: plain Python, kept apart from what is counted.
 
-What belongs here: the common rules. What does not: any indicator's own definition (`figures.py`, `spending.py`).
+What belongs here: the common rules. What does not: any indicator's own definition (`figures.py`,
+`spending.py`).
 """
 
 from __future__ import annotations
@@ -71,8 +72,8 @@ def periods(first_year: int, last_year: int) -> list[Period]:
 class Evidence:
     """One record in an indicator's basis.
 
-    `unknown` records lower coverage and count nowhere else; `uncertain` ones lower coverage though they are summed.
-    `distinct`: what is counted where the indicator counts distinct things.
+    `unknown` records lower coverage and count nowhere else; `uncertain` ones lower coverage though they are
+    summed. `distinct`: what is counted where the indicator counts distinct things.
     """
 
     day: date
@@ -107,7 +108,9 @@ NOTHING = Value(None, None, None, None)
 
 @dataclass(slots=True)
 class Figure:
-    """What an indicator's truth is made of: how it is aggregated, its evidence, and what an empty period gives."""
+    """What an indicator's truth is made of: how it is aggregated, its evidence, and what an empty period
+    gives.
+    """
 
     kpi_id: str
     aggregation: str
@@ -118,6 +121,14 @@ class Figure:
 def float_of(value: Fraction | None) -> float | None:
     """The nearest float, None for None."""
     return None if value is None else value.numerator / value.denominator
+
+
+def exact_sum(values: Iterable[Fraction]) -> Fraction:
+    """The sum, added up as whole numbers per denominator, which is much faster than fraction by fraction."""
+    whole: dict[int, int] = {}
+    for value in values:
+        whole[value.denominator] = whole.get(value.denominator, 0) + value.numerator
+    return sum((Fraction(top, below) for below, top in whole.items()), Fraction(0))
 
 
 def sum_up(figure: Figure, records: Iterable[Evidence]) -> Value:
@@ -135,10 +146,10 @@ def sum_up(figure: Figure, records: Iterable[Evidence]) -> Value:
     if figure.aggregation == "count_distinct":
         total = Fraction(len({r.distinct for r in known if r.numerator > 0}))
         return Value(total, None, float_of(total), coverage)
-    total = sum((r.numerator for r in known), Fraction(0))
+    total = exact_sum(r.numerator for r in known)
     if figure.aggregation == "sum":
         return Value(total, None, float_of(total), coverage)
-    below = sum((r.denominator for r in known), Fraction(0))
+    below = exact_sum(r.denominator for r in known)
     actual = float_of(total / below) if below else None
     return Value(total, below, actual, coverage)
 
@@ -229,7 +240,8 @@ def _status(operator: str, actual: float, goal: float | None, a_year_earlier: fl
         return "met" if actual < a_year_earlier else "not_met"
     assert goal is not None
     met = {
-        ">=": actual >= goal, ">": actual > goal, "<=": actual <= goal, "<": actual < goal, "abs<": abs(actual) < goal,
+        ">=": actual >= goal, ">": actual > goal, "<=": actual <= goal, "<": actual < goal,
+        "abs<": abs(actual) < goal,
     }[operator]  # fmt: skip
     return "met" if met else "not_met"
 

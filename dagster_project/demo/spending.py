@@ -1,11 +1,13 @@
 """The true figures of the ledger: classified lines are boiled down to months, then to periods.
 
-Choices where the definitions are silent: coverage of every invoice figure is 1 − |unclassified| / |purchase| over the
-lines of the same period, member and group; counts of distinct things have the purchase lines as their population; a
-figure over the ladder's covered classes has a row where there is a covered or an unclassified line; the class of an
-invoice is that with the largest sum of absolute line amounts, the ladder's first of equals.
+Choices where the definitions are silent: coverage of every invoice figure is 1 − |unclassified| / |purchase|
+over the lines of the same period, member and group; counts of distinct things have the purchase lines as
+their population; a figure over the ladder's covered classes has a row where there is a covered or an
+unclassified line; the class of an invoice is that with the largest sum of absolute line amounts, the ladder's
+first of equals.
 
-What belongs here: sums over lines and invoices. What does not: classes (`ladder.py`), targets (`scorecard.py`).
+What belongs here: sums over lines and invoices. What does not: classes (`ladder.py`), targets
+(`scorecard.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from dagster_project.demo.ledger import Ledger
 from dagster_project.demo.scorecard import ALL, Cell, Period, Value, float_of
 
 INVOICE_KPIS = (
-    "contract_coverage_value", "supplier_compliance_value", "contract_compliance_value", "off_contract_rate_value",
+    "contract_coverage_value", "supplier_compliance_value", "contract_compliance_value",
+    "off_contract_rate_value",
     "off_contract_rate_count", "ceiling_exceeded_count", "supplier_count",
 )  # fmt: skip
 COVERED = (ON_CONTRACT, OVER_CEILING, WILD)
@@ -51,7 +54,8 @@ class Spending:
         """Boil a classified chunk (`Ladder.classify`) down to months."""
         category = chunk["category_known"].to_numpy()
         lines = chunk.select(
-            "unit", "fiscal_year", "invoice_id", "line_no", "compliance", "amount", "supplier", "chosen", "supplier_ok",
+            "unit", "fiscal_year", "invoice_id", "line_no", "compliance", "amount", "supplier",
+            "chosen", "supplier_ok",
             month=pl.col("booking_date").dt.year() * 100 + pl.col("booking_date").dt.month(),
             member=self._member.gather(chunk["unit"].cast(pl.UInt32)),
             group=self._group.gather(pl.Series(np.where(category < 0, len(self._group) - 1, category))),
@@ -67,8 +71,10 @@ class Spending:
             lines.group_by(cell).agg(
                 purchases=bought.sum(), usable=(covered | (pl.col("compliance") == UNCLASSIFIED)).sum(),
                 covered_lines=covered.sum(), bought=total(bought), covered=total(covered),
-                on_contract=total(pl.col("compliance") == ON_CONTRACT), wild=total(pl.col("compliance") == WILD),
-                loyal=total(bought & pl.col("supplier_ok")), absolute=pl.col("amount").abs().filter(bought).sum(),
+                on_contract=total(pl.col("compliance") == ON_CONTRACT),
+                wild=total(pl.col("compliance") == WILD),
+                loyal=total(bought & pl.col("supplier_ok")),
+                absolute=pl.col("amount").abs().filter(bought).sum(),
                 unclassified=pl.col("amount").abs().filter(pl.col("compliance") == UNCLASSIFIED).sum(),
             )
         )  # fmt: skip
@@ -158,7 +164,9 @@ class Spending:
 
 
 def _invoices(lines: pl.DataFrame) -> pl.DataFrame:
-    """Invoices that are no credit notes, each with the member, the group and month of its largest line, and its class."""
+    """Invoices that are no credit notes, each with the member, the group and month of its largest line, and
+    its class.
+    """
     invoice = ["unit", "fiscal_year", "invoice_id"]
     size = pl.col("amount").abs()
     largest = (

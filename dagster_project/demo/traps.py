@@ -1,7 +1,7 @@
 """The planted cases: one of every trap of the indicator definitions, under ids that say so in `PLANTED`.
 
-What belongs here: facts whose right answer can be said by hand. What does not: faults that a border should stop
-(`faults.py`) and anything random, apart from choosing nothing.
+What belongs here: facts whose right answer can be said by hand. What does not: faults that a border should
+stop (`faults.py`) and anything random, apart from choosing nothing.
 """
 
 from __future__ import annotations
@@ -105,11 +105,15 @@ def plant(world: World) -> None:
 
 def _suppliers(world: World) -> None:
     known = (
-        (S_MAIN, "Fiktiva Huvudsaken AB", 30), (S_RIVAL, "Fiktiva Rivalen AB", 249), (S_EXPIRED, "Tänkta Igår AB", 250),
+        (S_MAIN, "Fiktiva Huvudsaken AB", 30), (S_RIVAL, "Fiktiva Rivalen AB", 249),
+        (S_EXPIRED, "Tänkta Igår AB", 250),
         (S_OPEN_ENDED, "Tänkta Alltid AB", None), (S_CEILING, "Påhittade Taket AB", 12),
-        (S_ELSEWHERE, "Låtsade Grannlandet AB", 5), (S_ENDED, "Låtsade Förr AB", 6), (S_LAST_DAY, "Låtsade Sista AB", 7),
-        (S_NEXT_DAY, "Låtsade Imorgon AB", 8), (S_SETTINGS, "Låtsade Undantaget AB", 9), (S_TWIN_A, TWIN_NAME, 10),
-        (S_TWIN_B, TWIN_NAME, 11), (S_FOREIGN, "Erdachte Waren GmbH", 90), (S_NEWCOMER, "Tänkta Nykomlingen AB", 3),
+        (S_ELSEWHERE, "Låtsade Grannlandet AB", 5), (S_ENDED, "Låtsade Förr AB", 6),
+        (S_LAST_DAY, "Låtsade Sista AB", 7),
+        (S_NEXT_DAY, "Låtsade Imorgon AB", 8), (S_SETTINGS, "Låtsade Undantaget AB", 9),
+        (S_TWIN_A, TWIN_NAME, 10),
+        (S_TWIN_B, TWIN_NAME, 11), (S_FOREIGN, "Erdachte Waren GmbH", 90),
+        (S_NEWCOMER, "Tänkta Nykomlingen AB", 3),
     )  # fmt: skip
     for number, name, employees in known:
         world.suppliers.append(Supplier(number, name, employees))
@@ -129,8 +133,10 @@ def _suppliers(world: World) -> None:
 def _procurements(world: World) -> None:
     def add(trap: str, units: tuple[str, ...] = (U1, U2), category: str = C1, **other: Any) -> str:
         given: dict[str, Any] = {
-            "planned_completion_date": date(2021, 6, 30), "announced_date": ANNOUNCED, "tender_deadline": DEADLINE,
-            "award_date": AWARD, "completed_date": COMPLETED, "questions_count": 4, "planned_coordinated": True,
+            "planned_completion_date": date(2021, 6, 30), "announced_date": ANNOUNCED,
+            "tender_deadline": DEADLINE,
+            "award_date": AWARD, "completed_date": COMPLETED, "questions_count": 4,
+            "planned_coordinated": True,
         }  # fmt: skip
         name = PLANTED[trap]
         values = {"procedure": "open", **given, **other}
@@ -166,7 +172,8 @@ def _procurements(world: World) -> None:
     add("exempt_without_reason", environment_applicable=False)
     name = add("levels_below_and_above")
     for area, level in (
-        ("environment_management", "base"), ("reuse", "advanced"), ("chemicals", "spearhead"), ("employment", "base"),
+        ("environment_management", "base"), ("reuse", "advanced"), ("chemicals", "spearhead"),
+        ("employment", "base"),
         ("climate_transport", "base"), ("labour_terms", "base"), ("accessibility", "advanced"),
     ):  # fmt: skip
         world.requirements.append(Requirement(name, area, level))
@@ -300,7 +307,8 @@ def _lines(world: World) -> None:
     ]
 
     def line(
-        invoice: str, who: str, day: date, kronor: int, category: str | None = C1, unit: str = U1, number: int = 1,
+        invoice: str, who: str, day: date, kronor: int, category: str | None = C1, unit: str = U1,
+        number: int = 1,
         account: int = UNCATEGORISED_ACCOUNT, contract: str | None = None, booked: date | None = None,
         currency: str = "SEK", rate: str = "1",
     ) -> None:  # fmt: skip
@@ -370,7 +378,8 @@ def _lines(world: World) -> None:
     # Equal lines: the class is that of the ladder's first, the largest line the first.
     line("T35", "newcomer", date(2021, 2, 22), 400)
     line("T35", "main", date(2021, 2, 22), 400, number=2)
-    # The ceiling of P-06 (100 000): below, reached exactly, passed, back below through a credit note, passed again.
+    # The ceiling of P-06 (100 000): below, reached exactly, passed, back below through a credit note, passed
+    # again.
     line("T40", "ceiling", date(2020, 2, 1), 60_000, C2)
     line("T41", "ceiling", date(2020, 3, 1), 40_000, C2, unit=U2)
     line("T42", "ceiling", date(2020, 4, 1), 1, C2)

@@ -1,14 +1,14 @@
-"""Writes what is true of a world: every published figure, every line's class, the environmental levels, the files.
+"""Writes what is true of a world: every published figure, every line's class and the environmental levels.
 
 The conventions, beside those that `figures.py`, `spending.py` and `scorecard.py` state for themselves:
 
-* Period types and names as published; the years run from the first to the last with evidence; the as-of date is the
-  last day, after every event.
-* (ALL, ALL) has a row in every period for every indicator, `business_climate_rank_mean` too (without a value but for
-  years); members and groups only where some record of theirs is counted or unknown.
+* Period types and names as published; the years run from the first to the last with evidence; the as-of date
+  is the last day, after every event.
+* (ALL, ALL) has a row in every period for every indicator, `business_climate_rank_mean` too (without a value
+  but for years); members and groups only where some record of theirs is counted or unknown.
 * NULL is an empty cell; numbers are the shortest text that gives the float back.
-* A row without a value is `no_data`; it keeps the operator and target that would have judged it. A row that is not
-  judged has neither, and is `no_target`.
+* A row without a value is `no_data`; it keeps the operator and target that would have judged it. A row that
+  is not judged has neither, and is `no_target`.
 * A ratio whose denominator is zero has numerator, denominator and no value.
 * Coverage is empty where there is no record at all, and 0 where all are unknown.
 * `environment_levels` has every area and level of every period, over all announced procurements in scope.
@@ -60,7 +60,9 @@ LAST_DAY_FIGURES = ("plan_completion_share", "followup_coverage_ab")
 
 
 def write_truth(world: World, ledger: Ledger, folder: Path) -> None:
-    """Count everything of `world` (its ledger's world may hold more registers) and write the CSV files of `folder`."""
+    """Count everything of `world` (its ledger's world may hold more registers) and write the CSV files of
+    `folder`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     spending = Spending(world, ledger)
     _write_lines(world, ledger, spending, folder / "invoice_lines.csv")
@@ -129,7 +131,8 @@ def kpi_rows(world: World, spending: Spending) -> Iterable[tuple[object, ...]]:
                 last_year = before[cell].actual if cell in before else None
                 verdict = judge(kpi_id, aggregation, period, cell, value.actual, last_year, targets)
                 yield (
-                    kpi_id, period.kind, period.name, *cell, float_of(value.numerator), float_of(value.denominator),
+                    kpi_id, period.kind, period.name, *cell, float_of(value.numerator),
+                    float_of(value.denominator),
                     value.actual, value.coverage, verdict.status, verdict.operator, verdict.target,
                 )  # fmt: skip
 

@@ -1,8 +1,8 @@
 """Writes the invoice ledger: several files a year, each year in the manner of another economy system.
 
-The bulk is spelled with polars expressions, a month at a time, so that ten million lines need no more memory than one
-month. What belongs here: spelling and splitting the ledger, with the fate of every row. What does not: what is true of
-a line (`ledger.py`), which planted lines are faulty (`faults.py`).
+The bulk is spelled with polars expressions, a month at a time, so that ten million lines need no more memory
+than one month. What belongs here: spelling and splitting the ledger, with the fate of every row. What does
+not: what is true of a line (`ledger.py`), which planted lines are faulty (`faults.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import polars as pl
 
@@ -25,7 +25,8 @@ from dagster_project.demo.ledger import Ledger
 
 COLUMNS = (
     "buyer_unit_id", "buyer_orgnr", "fiscal_year", "invoice_id", "line_no", "supplier_id", "supplier_name",
-    "supplier_bankgiro", "invoice_date", "booking_date", "account", "cost_centre", "category_code", "contract_id",
+    "supplier_bankgiro", "invoice_date", "booking_date", "account", "cost_centre", "category_code",
+    "contract_id",
     "order_id", "supplier_invoice_number", "amount_net", "vat_amount", "currency", "text",
 )  # fmt: skip
 
@@ -58,7 +59,8 @@ SYSTEMS: dict[int, System] = {
     ),
     # Companies are known by organisation number instead of unit.
     2021: System(
-        Form(delimiter=",", headings="name", decimal="."), _all_but("cost_centre"), buyers="companies by orgnr"
+        Form(delimiter=",", headings="name", decimal="."), _all_but("cost_centre"),
+        buyers="companies by orgnr"
     ),
     2022: System(
         Form(dates="%d.%m.%Y", encoding="utf-8-sig", orgnr="vat"), _all_but("buyer_orgnr", "order_id"),
@@ -71,7 +73,9 @@ GZIPPED_FILE = "2022-4.csv.gz"
 CORRECTED_INVOICE, CORRECTED_YEAR = "T05", 2021
 """Delivered with another amount first; the later file has it right."""
 REPLACED_INVOICE, REPLACED_YEAR = "T50", 2020
-"""Delivered as three other lines first, in a file without line numbers; the later file bears the invoice whole."""
+"""Delivered as three other lines first, in a file without line numbers; the later file bears the invoice
+whole.
+"""
 REPEATED_INVOICES, REPEATED_YEAR = ("T13", "T26", "T29"), 2021
 """Stand once more in a later file, unchanged."""
 
@@ -85,10 +89,9 @@ class _File:
         self._system, self._texts = system, texts
         self._total = 0
         self._raw: IO[bytes] = path.open("wb")
-        zipped = path.suffix == ".gz"
-        self._out: IO[bytes] = (
-            gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0) if zipped else self._raw  # type: ignore[assignment]
-        )
+        self._out: IO[bytes] = self._raw
+        if path.suffix == ".gz":
+            self._out = cast(IO[bytes], gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0))
         encoding = system.form.encoding
         # The mark that says the encoding stands once, at the beginning.
         self._encoding = {"utf-16": "utf-16-le", "utf-8-sig": "utf-8"}.get(encoding, encoding)
@@ -152,7 +155,8 @@ class _Texts:
         self._giros = pl.Series([s.bankgiro for s in world.spellings], dtype=pl.String)
         self._ids = {
             how: pl.Series(
-                [spell_orgnr(s.written_id, how) if s.written_id else None for s in world.spellings], dtype=pl.String
+                [spell_orgnr(s.written_id, how) if s.written_id else None for s in world.spellings],
+                dtype=pl.String
             )
             for how in ("plain", "hyphen", "century", "vat")
         }  # fmt: skip

@@ -212,7 +212,7 @@ def _ask(table: Table, questions: Mapping[str, pl.Expr]) -> dict[str, bool]:
 def _signs(
     tables: Sequence[Table], places: Sequence[Mapping[str, int]], numbers: Sequence[str]
 ) -> dict[str, Sign | None]:
-    """A column's decimal sign from its values that can be read one way only; without any, that of the others."""
+    """A column's decimal sign from its values that can be read one way only; else that of the others."""
     seen: dict[str, set[Sign]] = {name: set() for name in numbers}
     for table, place in zip(tables, places, strict=True):
         questions: dict[str, pl.Expr] = {}
@@ -394,11 +394,17 @@ def _write_meta(
     meta = {
         **dataclasses.asdict(counts),
         "unknown_columns": list(unknown)[:MAX_UNKNOWN_COLUMNS],
-        "ignored_sheets": list(ignored),
+        "ignored_sheets": [mask(sheet) for sheet in ignored],
         "numbered": numbered,
-        "refused": None if refused is None else {"rule": refused.rule, "arguments": refused.arguments},
+        "refused": None
+        if refused is None
+        else {"rule": refused.rule, "arguments": _masked(refused.arguments)},
     }
     (directory / "meta.json").write_text(json.dumps(meta, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def _masked(arguments: Mapping[str, object]) -> dict[str, object]:
+    return {name: mask(value) if isinstance(value, str) else value for name, value in arguments.items()}
 
 
 def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:

@@ -617,7 +617,7 @@ class Reconciler:
     # -- the result ------------------------------------------------------------------------------------------------
 
     def outcome(self, foreign: Sequence[Reconciled] = ()) -> Reconciled:
-        """Counts, outcomes and findings of all sources, after the last one was decided; foreign formats' beside."""
+        """Counts, outcomes and findings of all sources and foreign formats, after the last one was decided."""
         result = Reconciled()
         frames = [pl.DataFrame(schema=ISSUES_SCHEMA), *self._issues]
         for name, files in self._files.items():
@@ -663,8 +663,8 @@ class Reconciler:
         given: dict[str, int] = {}
         for name in self._files:
             for part in self._derived_parts(self._contracts[name]):
-                counts = self._con.execute(f"select source_file, count(*) from {part} group by all").fetchall()
-                for file, rows in counts:
+                query = f"select source_file, count(*) from {part} group by all"
+                for file, rows in self._con.execute(query).fetchall():
                     given[file] = given.get(file, 0) + rows
         return given
 

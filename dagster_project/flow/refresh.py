@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ import duckdb
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
 from dagster_project.flow import build, publish, releases, validate
-from dagster_project.flow.adapters import ADAPTERS
+from dagster_project.flow.adapters import ADAPTERS, Settlement
 from dagster_project.flow.ingest import Delivery, deliveries
 from dagster_project.flow.lock import FolderLock
 from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed, parse_delivery
@@ -144,7 +144,7 @@ class Refresh:
     # -- steps -----------------------------------------------------------------------------------------------------
 
     def parse(self, source: str) -> list[ParsedFile]:
-        """Ingest and standardise the deliveries of one source or foreign format; what is known is remembered."""
+        """Ingest and standardise one source's or foreign format's deliveries; what was parsed is remembered."""
         with self.timed("ingest and standardise"):
             mine = [delivery for delivery in self.deliveries if self._kind(delivery) == source]
             files = []
@@ -174,14 +174,14 @@ class Refresh:
         for number, (name, source) in enumerate(self.contracts.items(), start=1):
             with self.timed("reconcile"):
                 reconciler.source(source, self.parsed.get(name, []))
-                self._derive(reconciler, foreign, source, complements=False)
+                _derive(reconciler, foreign, source, complements=False)
             self.progress("stämmer av", number, len(self.contracts))
             yield name
         with self.timed("reconcile"):
             reconciler.warnings_of_sets()
             for source in self.contracts.values():
-                self._derive(reconciler, foreign, source, complements=True)
-            self.reconciled = reconciler.outcome(list(foreign.values()))
+                _derive(reconciler, foreign, source, complements=True)
+            self.reconciled = reconciler.outcome([settlement.outcome() for settlement in foreign.values()])
             build.write_arrivals(self._connection, self.reconciled, self.deliveries)
             build.write_quarantine(self.workspace, self.reconciled)
 
@@ -290,15 +290,6 @@ class Refresh:
                 return name
         return delivery.source
 
-    def _derive(
-        self, reconciler: Reconciler, formats: Iterable[str], source: Source, complements: bool
-    ) -> None:
-        """Add what the foreign formats give to a source that is decided."""
-        for name in formats:
-            derived = ADAPTERS[name].derived(source.name)
-            if derived is not None and derived.complements == complements:
-                reconciler.derive(source, name, derived)
-
     def _inputs(self) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
 
@@ -343,6 +334,16 @@ class Refresh:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _derive(
+    reconciler: Reconciler, foreign: Mapping[str, Settlement], source: Source, complements: bool
+) -> None:
+    """Add what the foreign formats give to a source that is decided."""
+    for name, settlement in foreign.items():
+        derived = settlement.derived(source.name)
+        if derived is not None and derived.complements == complements:
+            reconciler.derive(source, name, derived)
 
 
 def _without_as_of(release: releases.Release) -> tuple[tuple[str, str], ...]:

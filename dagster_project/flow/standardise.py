@@ -192,7 +192,7 @@ def _without_skipped(
 
 
 def _translated(text: pl.Series, words: Mapping[str, str], column: Column) -> pl.Series:
-    """Cells that organisation.yml gives another meaning; an enum's own words are read with its codes instead."""
+    """Cells that organisation.yml gives another meaning; those of an enum are read with its codes."""
     if not words or column.type == "enum":
         return text
     return by_distinct(text, lambda word: (words.get(fold(word), word), None, None), pl.String).value

@@ -10,6 +10,7 @@ from dagster_project.flow.values.numbers import Sign, canonical_float, evidence,
 
 AMOUNTS = st.decimals(min_value=Decimal("-9999999999999.99"), max_value=Decimal("9999999999999.99"), places=2)
 SIGNS: list[Sign] = [",", "."]
+UNKNOWN_OR_KNOWN: list[Sign | None] = [None, ",", "."]
 
 
 @st.composite
@@ -56,7 +57,7 @@ def test_the_decimal_sign_is_found_from_such_amounts(case: tuple[list[Decimal], 
 @settings(deadline=None)
 def test_a_typed_number_is_read_one_way_whatever_the_column_thinks(values: list[float]) -> None:
     texts = pl.Series([canonical_float(value) for value in values])
-    readings = [read_numbers(texts, "decimal", sign) for sign in (None, ",", ".")]
+    readings = [read_numbers(texts, "decimal", sign) for sign in UNKNOWN_OR_KNOWN]
     for reading in readings[1:]:
         assert reading.value.equals(readings[0].value)
     assert not readings[0].rule.is_in(["ambiguous_number", "unreadable_number"]).any()
@@ -67,7 +68,7 @@ def test_a_typed_number_is_read_one_way_whatever_the_column_thinks(values: list[
 def test_no_text_is_read_as_two_numbers_without_a_sign(texts: list[str]) -> None:
     """What is read without knowing the decimal sign is read the same under either sign."""
     series = pl.Series(texts)
-    free, comma, point = (read_numbers(series, "decimal", sign).value for sign in (None, ",", "."))
+    free, comma, point = (read_numbers(series, "decimal", sign).value for sign in UNKNOWN_OR_KNOWN)
     settled = free.is_not_null()
     assert comma.filter(settled).equals(free.filter(settled))
     assert point.filter(settled).equals(free.filter(settled))

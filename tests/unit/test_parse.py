@@ -15,6 +15,7 @@ from dagster_project.contracts import Column, Source
 from dagster_project.flow import parse as parsing
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed, parse_delivery
+from dagster_project.messages import known_keys
 from dagster_project.settings import Settings, SettingsError, Workspace
 
 
@@ -261,3 +262,22 @@ def test_progress_is_told(tmp_path: Path) -> None:
 def test_the_meta_file_is_plain_json(tmp_path: Path) -> None:
     file = parse(tmp_path, "buyer;voucher;amount\n1;A;1\n")
     assert json.loads((file.directory / "meta.json").read_text())["rows_read"] == 1
+
+
+def test_a_file_without_headings_shows_no_row_of_data(tmp_path: Path) -> None:
+    file = parse(tmp_path, "Anna Ek;811218-9876;12,50\n")
+    assert file.rejected is not None
+    assert "Anna" not in file.rejected.sv
+    assert "9876" not in file.rejected.sv
+
+
+def test_every_finding_has_words_in_both_languages() -> None:
+    assert {key for key in known_keys("sv") if key.startswith(("file.", "row."))} == {
+        key for key in known_keys("en") if key.startswith(("file.", "row."))
+    }
+
+
+@pytest.mark.parametrize("content", [b"PAR1 no", b"\x00" * 100, b"\xff\xfe", b"\xef\xbb\xbf", b"PK\x03\x04"])
+@pytest.mark.parametrize("name", ["a.csv", "a.txt.gz", "a.xlsx", "a.parquet"])
+def test_no_content_makes_a_traceback(tmp_path: Path, content: bytes, name: str) -> None:
+    assert parse(tmp_path, content, name).rejected is not None

@@ -1,6 +1,8 @@
 """One batch of text read by a contract."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
@@ -51,7 +53,7 @@ HEADER = [
 ]
 
 
-def batch(*rows: list[str | None], width: int = len(HEADER)) -> pl.DataFrame:
+def batch(*rows: Sequence[str | None], width: int = len(HEADER)) -> pl.DataFrame:
     filled = [[*row, *[None] * (width - len(row))] for row in rows]
     schema = {f"c{n}": pl.String for n in range(width)}
     return pl.DataFrame(filled, schema=schema, orient="row").with_columns(
@@ -59,11 +61,11 @@ def batch(*rows: list[str | None], width: int = len(HEADER)) -> pl.DataFrame:
     )
 
 
-def choices(source: Source = SOURCE, **more: object) -> Choices:
-    return Choices(key=KEY, headings=source.headers(), **more)  # type: ignore[arg-type]
+def choices(source: Source = SOURCE, **more: Any) -> Choices:
+    return Choices(key=KEY, headings=source.headers(), **more)
 
 
-def read(*rows: list[str | None], **more: object) -> Standardised:
+def read(*rows: Sequence[str | None], **more: Any) -> Standardised:
     return standardise(batch(*rows), HEADER, SOURCE, choices(**more))
 
 
@@ -191,9 +193,17 @@ def test_an_empty_batch_has_the_same_columns() -> None:
 def test_a_key_column_that_can_be_looked_up_needs_one_of_the_two() -> None:
     lookup = Lookup(column="orgnr", source="units", by="orgnr", value="unit")
     source = Source(
-        name="s", area="t", description="", name_sv="S", key=("unit",),
-        columns=(column("unit", "code", lookup=lookup.model_dump()), column("orgnr", "orgnr"), column("x", "text")),
-    )  # fmt: skip
+        name="s",
+        area="t",
+        description="",
+        name_sv="S",
+        key=("unit",),
+        columns=(
+            column("unit", "code", lookup=lookup.model_dump()),
+            column("orgnr", "orgnr"),
+            column("x", "text"),
+        ),
+    )
     frame = batch(["A", None, "x"], [None, "5560004615", "x"], [None, None, "x"], [None, "tok", "x"], width=3)
     done = standardise(frame, ["unit", "orgnr", "x"], source, choices(source))
     assert rules(done) == [(4, "unit, orgnr", "missing", "error"), (5, "orgnr", "unreadable_orgnr", "error")]

@@ -1,9 +1,10 @@
 """The national procurement statistics: four Excel extracts become rows of our sources.
 
-The four extracts share the procurement's columns and differ in their measure, so they are read by one contract
-(`uhm_statistics.yml`); which extract a file is, its measure says, never its name. Figures in the statistics are counts
-per row, so rows are numbered within procurement and lot instead of being compared with each other: two equal rows in
-one file are two tenders. What does not belong here: arithmetic of indicators (dbt), or anything another format needs.
+The extracts share the procurement's columns and differ in their measure, so they are read by one contract
+(`uhm_statistics.yml`); which extract a file is, its measure says, never its name. Figures in the statistics
+are counts per row, so rows are numbered within procurement and lot instead of being compared with each other:
+two equal rows in one file are two tenders. What does not belong here: arithmetic of indicators (dbt), or
+anything that another format needs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,6 @@ from dagster_project.settings import Settings, Workspace
 
 FORMAT = "uhm_statistics"
 FOLDER = "uhm_statistics"
-DERIVED_DATES = "uhm_dates_derived"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,8 @@ def _read_contract(path: Path) -> _Extracts:
     document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     procedures = load_contracts()["procurements"].column("procedure").values
     columns = [
-        {**column, "values": procedures} if column["name"] == "procedure" else column for column in document["columns"]
+        {**column, "values": procedures} if column["name"] == "procedure" else column
+        for column in document["columns"]
     ]
     contract = Source(**document["source"], columns=columns)
     by_measure = {
@@ -62,7 +63,7 @@ def _read_contract(path: Path) -> _Extracts:
 _EXTRACTS = _read_contract(Path(__file__).with_suffix(".yml"))
 
 
-# -- reading -------------------------------------------------------------------------------------------------------
+# -- reading --------------------------------------------------------------------------------------------
 
 
 def recognises(delivery: Delivery) -> bool:
@@ -101,14 +102,15 @@ def _measure_words() -> str:
     return ", ".join(_EXTRACTS.contract.column(name).label_sv for name in _EXTRACTS.by_measure)
 
 
-# -- fates ---------------------------------------------------------------------------------------------------------
+# -- fates ----------------------------------------------------------------------------------------------
 
 
-def settle(connection: duckdb.DuckDBPyConnection, files: Sequence[ParsedFile]) -> Reconciled:
+def settle(connection: duckdb.DuckDBPyConnection, files: Sequence[ParsedFile]) -> Settlement:
     """Repeats and corrections between the extracts' files, and what is suspicious across extracts.
 
-    Leaves the accepted rows in `delivered.uhm_*` and, in schema `arrival`, `uhm_rows` (all of them), `uhm_procurement`
-    (the union by Upphandlings-ID, the extract of procurements first), `uhm_lot` and `uhm_contract`.
+    Leaves the accepted rows in `delivered.uhm_*` and, in schema `arrival`, `uhm_rows` (all of them),
+    `uhm_procurement` (the union by Upphandlings-ID, the extract of procurements first), `uhm_lot` and
+    `uhm_contract`.
     """
     extracts = {extract.name: extract for extract in _EXTRACTS.by_measure.values()}
     first = next(iter(extracts))
@@ -122,57 +124,68 @@ def settle(connection: duckdb.DuckDBPyConnection, files: Sequence[ParsedFile]) -
     reconciler.warnings_of_sets()
     for statement in _RELATIONS:
         connection.execute(statement)
-    return _as_one(reconciler.outcome(), _derived_dates(connection))
+    return Settlement(connection, reconciler)
 
 
-def _derived_dates(connection: duckdb.DuckDBPyConnection) -> pl.DataFrame:
-    """One warning per file with results: its procurements' dates of completion are those of publication."""
-    counts = connection.execute(
-        "select source_file, count(distinct procurement_id) from arrival.uhm_rows "
-        "where tender_count is not null or contracted_count > 0 group by all"
-    ).fetchall()
-    rows = [
-        {
-            "severity": "warning",
-            "file": file,
-            "column_name": "published_date",
-            "rule": DERIVED_DATES,
-            "raw_value": "",
-            "message_sv": message("uhm.dates_derived", "sv", count=count),
-            "message_en": message("uhm.dates_derived", "en", count=count),
-            "is_open": True,
-        }
-        for file, count in counts
-    ]
-    return pl.DataFrame(rows, schema=ISSUES_SCHEMA)
+class Settlement:
+    """The extracts with every row's fate decided: what they give, and how they fared."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, reconciler: Reconciler) -> None:
+        self._con = connection
+        self._reconciler = reconciler
+
+    def derived(self, source: str) -> Derived | None:
+        """The rows that the extracts give to one of our sources."""
+        return _DERIVED.get(source)
+
+    def outcome(self) -> Reconciled:
+        """The four extracts as one source named FORMAT; after our sources were given their rows."""
+        outcome = self._reconciler.outcome()
+        notes = self._notes()
+        noted = dict(notes.group_by("file").len().iter_rows())
+        parts = list(outcome.sources.values())
+        return Reconciled(
+            files=[
+                dataclasses.replace(count, source=FORMAT, warnings=count.warnings + noted.get(count.file, 0))
+                for count in outcome.files
+            ],
+            sources={
+                FORMAT: SourceOutcome(
+                    source=FORMAT,
+                    is_delivered=any(part.is_delivered for part in parts),
+                    rows_read=sum(part.rows_read for part in parts),
+                    rows_accepted=sum(part.rows_accepted for part in parts),
+                    own_errors=sum(part.own_errors for part in parts),
+                    lost_with_parent=0,
+                    parents_to_mend=(),
+                    rejected_files=tuple(file for part in parts for file in part.rejected_files),
+                )
+            },
+            issues=pl.concat([outcome.issues, notes]).with_columns(source=pl.lit(FORMAT)),
+        )
+
+    def _notes(self) -> pl.DataFrame:
+        """One warning per file for what was done to all of its rows rather than to one of them."""
+        return pl.DataFrame(
+            [
+                {
+                    "severity": "warning",
+                    "file": file,
+                    "column_name": column,
+                    "rule": rule,
+                    "raw_value": "",
+                    "message_sv": message(f"uhm.{rule}", "sv", count=count),
+                    "message_en": message(f"uhm.{rule}", "en", count=count),
+                    "is_open": True,
+                }
+                for rule, column, query in _NOTES
+                for file, count in self._con.execute(query).fetchall()
+            ],
+            schema=ISSUES_SCHEMA,
+        )
 
 
-def _as_one(outcome: Reconciled, notes: pl.DataFrame) -> Reconciled:
-    """The four extracts as one source named FORMAT."""
-    noted = dict(notes.group_by("file").len().iter_rows())
-    parts = list(outcome.sources.values())
-    return Reconciled(
-        files=[
-            dataclasses.replace(count, source=FORMAT, warnings=count.warnings + noted.get(count.file, 0))
-            for count in outcome.files
-        ],
-        sources={
-            FORMAT: SourceOutcome(
-                source=FORMAT,
-                is_delivered=any(part.is_delivered for part in parts),
-                rows_read=sum(part.rows_read for part in parts),
-                rows_accepted=sum(part.rows_accepted for part in parts),
-                own_errors=sum(part.own_errors for part in parts),
-                lost_with_parent=0,
-                parents_to_mend=(),
-                rejected_files=tuple(file for part in parts for file in part.rejected_files),
-            )
-        },
-        issues=pl.concat([outcome.issues, notes]).with_columns(source=pl.lit(FORMAT)),
-    )
-
-
-# -- what the rows say ---------------------------------------------------------------------------------------------
+# -- what the rows say ----------------------------------------------------------------------------------
 
 _FIRST = "struct_pack(file := source_file, sheet := source_sheet, row := source_row)"
 
@@ -194,13 +207,16 @@ _RELATIONS = (
         min_by(published_date, place) as published_date,
         min_by(
             struct_pack(
-                orgnr := buyer_orgnr, name := buyer_name, subsector := buyer_subsector, legal_form := buyer_legal_form
+                orgnr := buyer_orgnr, name := buyer_name,
+                subsector := buyer_subsector, legal_form := buyer_legal_form
             ),
             place
         ) as buyer,
         coalesce(min_by(purchase_kind, place) = 'works', false) as works,
-        min_by(case when regexp_matches(cpv_code, '^[0-9]{{8}}') then nullif(left(cpv_code, 8), '00000000') end, place)
-            as category_code,
+        min_by(
+            case when regexp_matches(cpv_code, '^[0-9]{{8}}') then nullif(left(cpv_code, 8), '00000000') end,
+            place
+        ) as category_code,
         min_by(above_threshold, place) as above_threshold,
         case when min_by(dynamic_purchasing_system, place) then 'dps_setup'
             else coalesce(min_by(procedure, place), 'unknown') end as procedure,
@@ -240,11 +256,34 @@ _RELATIONS = (
         select
             *,
             lower(trim(regexp_replace(replace(supplier_name, chr(160), ' '), ' +', ' ', 'g'))) as folded_name,
-            folded_name = 'personuppgift' or coalesce(supplier_legal_form = 'Fysiska personer', false) as is_masked
+            folded_name = 'personuppgift' or coalesce(supplier_legal_form = 'Fysiska personer', false)
+                as is_masked
         from arrival.uhm_rows
         where contracted_count > 0
     )
     """,
+)
+
+# The national statistics hold every buyer in the country: ours are those that the organisation has delivered,
+# and the members. Before `organisations` is given its rows that is asked of the settings, then of the source.
+_OURS = "buyer.orgnr in (select unnest([o.orgnr, o.unit_id]) from delivered.organisations as o)"
+_OUR_PROCUREMENTS = "procurement_id in (select procurement_id from delivered.procurements)"
+
+# rule (and message), column, and a query for file and count
+_NOTES = (
+    (
+        "dates_derived",
+        "published_date",
+        "select source_file, count(distinct procurement_id) from arrival.uhm_rows "
+        f"where (tender_count is not null or contracted_count > 0) and {_OUR_PROCUREMENTS} "
+        "group by all order by all",
+    ),
+    (
+        "other_buyers",
+        "buyer_orgnr",
+        f"select source.file, count(*) from arrival.uhm_procurement where not ({_OURS}) "
+        "group by all order by all",
+    ),
 )
 
 _SOURCE = "source.file as source_file, source.sheet as source_sheet, source.row as source_row"
@@ -257,7 +296,7 @@ _DERIVED = {
             buyer.orgnr as unit_id,
             min_by(buyer.name, place) as unit_name,
             buyer.orgnr as orgnr,
-            buyer.orgnr as member_code,
+            coalesce(any_value(m.member_code), buyer.orgnr) as member_code,
             min_by(
                 case
                     when buyer.legal_form = 'Kommuner' then 'municipality'
@@ -273,12 +312,18 @@ _DERIVED = {
             min_by(source.sheet, place) as source_sheet,
             min_by(source.row, place) as source_row
         from arrival.uhm_procurement
-        where buyer.orgnr not in (select o.orgnr from delivered.organisations as o where o.orgnr is not null)
+        cross join run.settings as s
+        left join run.members as m on regexp_replace(m.member_code, '[^0-9]', '', 'g') = buyer.orgnr
+        where
+            (s.all_members or m.member_code is not null)
+            and buyer.orgnr not in (
+                select o.orgnr from delivered.organisations as o where o.orgnr is not null
+            )
         group by buyer.orgnr
         """,
     ),
-    # The statistics state no date of completion, no date of review and no estimate: publication stands for the first,
-    # the contracted sum for the last, and of a review no more is known than that there was one.
+    # The statistics state no date of completion, no date of review and no estimate: publication stands for
+    # the first, the contracted sum for the last, and of a review only that there was one is known.
     "procurements": Derived(
         whole=("procurement_id",),
         query=f"""
@@ -297,6 +342,7 @@ _DERIVED = {
             contracted_value as estimated_value,
             {_SOURCE}
         from arrival.uhm_procurement
+        where {_OURS}
         """,
     ),
     # Several units may share an organisation number: the municipality or region itself, else the first.
@@ -312,12 +358,13 @@ _DERIVED = {
                 partition by orgnr order by coalesce(kind in ('municipality', 'region'), false) desc, unit_id
             ) = 1
         ) as unit on unit.orgnr = p.buyer.orgnr
+        where {_OURS}
         """,
     ),
-    # The contracted value is stated for the whole procurement: it is the lot's only where there is a single lot.
+    # The contracted value is stated for the whole procurement: it is the lot's only where there is one lot.
     "lots": Derived(
         whole=("procurement_id",),
-        query="""
+        query=f"""
         select
             l.procurement_id,
             l.lot_id,
@@ -329,24 +376,27 @@ _DERIVED = {
             l.source.row as source_row
         from arrival.uhm_lot as l
         inner join arrival.uhm_procurement as p using (procurement_id)
+        where {_OUR_PROCUREMENTS}
         """,
     ),
     "suppliers": Derived(
         whole=("supplier_id",),
-        query="""
+        query=f"""
         select
-            supplier_id,
-            min_by(shown_name, place) as supplier_name,
-            min_by(source.file, place) as source_file,
-            min_by(source.sheet, place) as source_sheet,
-            min_by(source.row, place) as source_row
-        from arrival.uhm_contract
-        group by supplier_id
+            c.supplier_id,
+            min_by(c.shown_name, c.place) as supplier_name,
+            min_by(c.source.file, c.place) as source_file,
+            min_by(c.source.sheet, c.place) as source_sheet,
+            min_by(c.source.row, c.place) as source_row
+        from arrival.uhm_contract as c
+        inner join arrival.uhm_procurement as p using (procurement_id)
+        where {_OURS}
+        group by c.supplier_id
         """,
     ),
     "contracts": Derived(
         whole=("procurement_id",),
-        query="""
+        query=f"""
         select
             'UHM-' || c.procurement_id || '-' || c.lot_id as contract_id,
             c.supplier_id,
@@ -359,28 +409,29 @@ _DERIVED = {
             min_by(c.source.row, c.place) as source_row
         from arrival.uhm_contract as c
         inner join arrival.uhm_procurement as p using (procurement_id)
+        where {_OUR_PROCUREMENTS}
         group by c.procurement_id, c.lot_id, c.supplier_id
         """,
     ),
-    # A division whose two digits are a group of another kind in the organisation's own tree is kept apart from it.
+    # A division whose two digits are a group of another kind in the organisation's own tree is kept apart.
     "categories": Derived(
         whole=("category_code",),
         complements=True,
-        query="""
+        query=f"""
         with
         codes as (
             select
                 left(cpv_code, 8) as category_code,
                 min_by(nullif(trim(substr(cpv_code, 9)), ''), place) as category_name,
-                min_by(struct_pack(file := source_file, sheet := source_sheet, row := source_row), place) as source
+                min_by({_FIRST}, place) as source
             from arrival.uhm_rows
-            where left(cpv_code, 8) in (select category_code from arrival.uhm_procurement)
+            where left(cpv_code, 8) in (select p.category_code from delivered.procurements as p)
             group by all
         ),
         divisions as (
             select left(cpv_division, 2) as division, trim(substr(cpv_division, 9)) as name
             from arrival.uhm_rows
-            where regexp_matches(cpv_division, '^[0-9]{8} ')
+            where regexp_matches(cpv_division, '^[0-9]{{8}} ')
             group by left(cpv_division, 2), trim(substr(cpv_division, 9))
             qualify row_number() over (partition by division order by count(*) desc, name) = 1
         ),
@@ -396,7 +447,8 @@ _DERIVED = {
         select
             codes.category_code,
             coalesce(codes.category_name, 'CPV ' || codes.category_code) as category_name,
-            case when own.is_cpv = false then 'CPV ' || divisions.division else divisions.division end as group_code,
+            case when own.is_cpv = false then 'CPV ' || divisions.division else divisions.division end
+                as group_code,
             case when own.is_cpv then own.group_name else divisions.name end as group_name,
             codes.source.file as source_file,
             codes.source.sheet as source_sheet,
@@ -407,8 +459,3 @@ _DERIVED = {
         """,
     ),
 }
-
-
-def derived(source: str) -> Derived | None:
-    """The rows that the settled extracts give to one of our sources."""
-    return _DERIVED.get(source)

@@ -56,11 +56,12 @@ csv.field_size_limit(1 << 24)
 
 @dataclass(frozen=True)
 class _Text:
-    """A UTF-8 file and what its bytes say: line ends, quotes."""
+    """A UTF-8 file and what its bytes say: line ends, quotes, zero bytes (dropped)."""
 
     path: Path
     newlines: int
     has_quotes: bool
+    has_zero_bytes: bool
     ends_with_newline: bool
 
 
@@ -133,7 +134,7 @@ def _as_utf8(path: Path, scratch: Path) -> _Text:
 
 
 def _encoding(path: Path) -> str:
-    """By the mark at the start; else UTF-8 if all of it is; else UTF-16 by its zero bytes; else Windows-1252."""
+    """By the mark at the start; else UTF-16 by its zero bytes, UTF-8 if all of it is, else Windows-1252."""
     with path.open("rb") as stream:
         start = stream.read(4096)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -189,15 +190,16 @@ def _has_bare_returns(path: Path, encoding: str) -> bool:
 
 def _count(path: Path) -> _Text | None:
     """Newlines and quotes of a UTF-8 file; None where lines end with a bare return."""
-    newlines, quotes, returns, last = 0, False, False, b""
+    newlines, quotes, zeros, returns, last = 0, False, False, False, b""
     for chunk in _chunks(path):
         newlines += chunk.count(b"\n")
         quotes = quotes or b'"' in chunk
+        zeros = zeros or b"\x00" in chunk
         returns = returns or b"\r" in chunk
         last = chunk[-1:]
     if returns and not newlines:
         return None
-    return _Text(path, newlines, quotes, last in (b"\n", b""))
+    return _Text(path, newlines, quotes, zeros, last in (b"\n", b""))
 
 
 # -- delimiter and heading
@@ -229,7 +231,9 @@ def _layout(path: Path, score: Score) -> _Layout:
             best = (rank, _Layout(delimiter, header, index + 1 - hint, ends[index]))
     if best is None:
         first = next((line.strip() for line in head.splitlines() if line.strip()), "")
-        raise UnreadableDelivery("no_header", headings=first[:120])
+        # A row of data may name a person; headings seldom hold digits.
+        shown = "…" if any(sign.isdigit() for sign in first) else first[:120]
+        raise UnreadableDelivery("no_header", headings=shown)
     return best[1]
 
 
@@ -251,6 +255,8 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
     width = len(layout.header)
     names = columns_of(width)
     spare = [f"x{position}" for position in range(SPARE_COLUMNS)]
+    if text.has_zero_bytes:
+        return False
     lines = text.newlines + (0 if text.ends_with_newline else 1) - layout.header_lines
     if lines <= 0:
         _write_empty(width, spool)

@@ -57,9 +57,17 @@ WIDE = re.compile(rb'\br="([A-Z]{2,3})[0-9]')
 DEEP = re.compile(rb'\br="[A-Z]{0,3}([0-9]{7,})"')
 ANY_ROW = re.compile(rb'row [^>]*?\br="([0-9]{1,9})"')
 BROKEN = (
-    zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, OSError, ParseError, DefusedXmlException,
-    expat.ExpatError, python_calamine.CalamineError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    LookupError,  # a part that is not there, an encoding that does not exist
+    ValueError,
+    OSError,
+    ParseError,
+    DefusedXmlException,
+    expat.ExpatError,
+    python_calamine.CalamineError,
+)
 NOTHING: Mapping[int, str] = {}
 
 Overrides = Mapping[int, Mapping[int, str]]  # row → column → text, both from 0
@@ -212,7 +220,7 @@ def _padded_formats(archive: zipfile.ZipFile) -> dict[int, str]:
 
 
 def _padding(code: str) -> str | None:
-    """The plain pattern of a zero-padding format: zeros with hyphens or spaces between; None for any other."""
+    """The plain pattern of a zero-padding format (zeros, hyphens and spaces); None for any other."""
     pattern = code.split(";")[0].replace("\\", "").replace('"', "").strip().rstrip("@_ ")
     return pattern if PADDING.fullmatch(pattern) else None
 

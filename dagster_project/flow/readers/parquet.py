@@ -1,4 +1,7 @@
-"""Reads Parquet as text: column names are the headings, typed values are written out canonically."""
+"""Reads Parquet as text: column names are the headings, typed values are written out canonically.
+
+Through pyarrow, which refuses a damaged file in words where polars stops the process.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,12 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet
 
 from dagster_project.flow.readers import (
+    BATCH_ROWS,
+    EXTRA,
     ROW,
     Score,
     Table,
@@ -17,54 +24,70 @@ from dagster_project.flow.readers import (
     tidy,
     trimmed_header,
 )
+from dagster_project.flow.values.numbers import canonical_float
 
 FIRST_DATA_ROW = 2  # the headings are row 1, as they would be in Excel
-SIGNIFICANT_DIGITS = 15
 
 
 def read_parquet(
     path: Path, score: Score, scratch: Path, keep: tempfile.TemporaryDirectory[str] | None = None
 ) -> list[Table]:
-    """The file as one table. Raises UnreadableDelivery when it is no Parquet file or has no known headings."""
-    try:
-        schema = pl.read_parquet_schema(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise UnreadableDelivery("broken_parquet") from error
-    header = trimmed_header(list(schema))
-    if score(header) < (2 if len(header) > 1 else 1):
-        raise UnreadableDelivery("no_header", headings=", ".join(header[:8]))
-    names = columns_of(len(header))
-    texts = [
-        _text(name, dtype).alias(alias) for (name, dtype), alias in zip(schema.items(), names, strict=False)
-    ]
+    """The file as one table. Raises UnreadableDelivery: broken, without known headings, nested columns."""
     spool = scratch / "parquet.parquet"
-    frame = pl.scan_parquet(path).select(texts).with_row_index(ROW, offset=FIRST_DATA_ROW)
     try:
-        tidy(frame, len(names), []).filter(filled(len(names))).sink_parquet(spool, compression="lz4")
-    except pl.exceptions.PolarsError as error:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            header = trimmed_header(file.schema_arrow.names)
+            _check(file.schema_arrow, header, score)
+            rows = _spool(file, header, spool)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UnreadableDelivery("broken_parquet") from error
-    rows = pl.scan_parquet(spool).select(pl.len()).collect().item()
     return [Table(None, header, spool, rows, typed=True, keep=keep)]
 
 
-def _text(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if dtype.is_float():
-        return column.map_batches(_float_text, return_dtype=pl.String)
-    if dtype == pl.Datetime:
-        return column.dt.strftime("%Y-%m-%d %H:%M:%S")
-    if dtype.is_nested() or dtype == pl.Binary:
-        raise UnreadableDelivery("nested_column", column=name)
-    if dtype.is_decimal():
-        # A decimal with exactly three decimals could be read as thousands.
-        text = column.cast(pl.String)
-        return pl.when(text.str.contains(r"\.[0-9]{3}$")).then(text + "0").otherwise(text)
-    return column.cast(pl.String)
+def _check(schema: pa.Schema, header: list[str], score: Score) -> None:
+    if score(header) < (2 if len(header) > 1 else 1):
+        raise UnreadableDelivery("no_header", headings=", ".join(header[:8]))
+    for field in schema:
+        if pa.types.is_nested(field.type) or pa.types.is_binary(field.type):
+            raise UnreadableDelivery("nested_column", column=field.name)
 
 
-def _float_text(values: pl.Series) -> pl.Series:
-    from dagster_project.flow.values.numbers import canonical_float
+def _spool(file: pyarrow.parquet.ParquetFile, header: list[str], spool: Path) -> int:
+    names = columns_of(len(header))
+    empty = pl.DataFrame(schema={**dict.fromkeys(names, pl.String), ROW: pl.Int64, EXTRA: pl.String})
+    count = 0
+    first = FIRST_DATA_ROW
+    with pyarrow.parquet.ParquetWriter(spool, empty.to_arrow().schema, compression="lz4") as writer:
+        for batch in file.iter_batches(batch_size=BATCH_ROWS):
+            batch.validate(full=True)
+            text = pl.DataFrame(
+                [_text(pl.Series(name, column)) for name, column in zip(names, batch.columns, strict=False)]
+            )
+            numbered = text.with_row_index(ROW, offset=first).lazy()
+            table = tidy(numbered, len(names), []).filter(filled(len(names))).collect()
+            writer.write_table(table.to_arrow())
+            count += table.height
+            first += batch.num_rows
+    return count
 
-    distinct = values.drop_nulls().unique()
-    texts = pl.Series([canonical_float(value) for value in distinct.to_list()], dtype=pl.String)
-    return values.replace_strict(distinct, texts, default=None, return_dtype=pl.String)
+
+def _text(values: pl.Series) -> pl.Series:
+    if values.dtype.is_float():
+        distinct = values.drop_nulls().unique()
+        texts = pl.Series([canonical_float(value) for value in distinct.to_list()], dtype=pl.String)
+        return values.replace_strict(distinct, texts, default=None, return_dtype=pl.String)
+    if values.dtype == pl.Datetime:
+        return values.dt.strftime("%Y-%m-%d %H:%M:%S")
+    text = values.cast(pl.String)
+    if values.dtype.is_decimal():
+        # Exactly three decimals could be read as thousands.
+        return (
+            text.to_frame("t")
+            .select(
+                pl.when(pl.col("t").str.contains(r"\.[0-9]{3}$"))
+                .then(pl.col("t") + "0")
+                .otherwise(pl.col("t"))
+            )["t"]
+            .rename(values.name)
+        )
+    return text

@@ -34,8 +34,8 @@ _DAY = "(?:0[1-9]|[12][0-9]|3[01]|6[1-9]|[78][0-9]|9[01])"  # day + 60: coordina
 MAY_HOLD_PERSON = rf"[0-9]{{2}}{_MONTH}{_DAY}[{_JOINTS}]{{0,3}}[0-9]{{4}}"
 # A pseudonym is matched first, so that its digits are never taken for a number.
 _IN_TEXT = re.compile(
-    rf"PN-[0-9a-f]{{16}}|(?<![0-9])(?:SE ?)?(?:(?P<century>18|19|20))?(?P<day>[0-9]{{2}}{_MONTH}{_DAY})[{_JOINTS}]{{0,3}}(?P<last>[0-9]{{4}})"
-    r"(?P<vat> ?01)?(?![0-9])",
+    rf"PN-[0-9a-f]{{16}}|(?<![0-9])(?:SE ?)?(?P<century>16|18|19|20)?(?P<day>[0-9]{{2}}{_MONTH}{_DAY})"
+    rf"[{_JOINTS}]{{0,3}}(?P<last>[0-9]{{4}})(?: ?01)?(?![0-9])",
     re.IGNORECASE,
 )
 # A number of a person that was mistyped: not readable, but not to be shown either.
@@ -204,7 +204,7 @@ def has_check_digit(ten: str) -> bool:
 
 
 def swedish_ten(text: str) -> tuple[str, bool] | None:
-    """The ten digits of a Swedish number in any spelling, and whether it is a person's; None if it is none."""
+    """The ten digits of a Swedish number in any spelling and whether it is a person's, or None."""
     bare = _SPELLING.sub("", text).upper()
     match = _SWEDISH.fullmatch(bare)
     if match is None:
@@ -303,7 +303,8 @@ def _is_person_in_text(match: re.Match[str]) -> bool:
         return False
     month, date = int(day[2:4]), int(day[4:6])
     date = date - 60 if date > 60 else date
-    centuries = [int(match["century"])] if match["century"] else [18, 19, 20]
+    stated = match["century"]
+    centuries = [18, 19, 20] if stated in (None, "16") else [int(stated)]  # 16 marks any legal person
     return any(date <= calendar.monthrange(century * 100 + int(day[:2]), month)[1] for century in centuries)
 
 

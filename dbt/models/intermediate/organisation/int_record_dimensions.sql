@@ -46,6 +46,10 @@ internships as (
     select * from {{ ref('int_internships') }}
 ),
 
+trainings as (
+    select * from {{ ref('int_trainings') }}
+),
+
 staff_months as (
     select * from {{ ref('int_staff_months') }}
 ),
@@ -182,6 +186,18 @@ own_records as (
         source_file,
         source_row
     from climate_ranks
+    union all
+    -- A member as a record of its own, told by its first training.
+    select
+        'member' as record_kind,
+        trained_code as record_id,
+        trained_code as own_code,
+        cast(null as varchar) as procurement_id,
+        cast(null as varchar) as contract_id,
+        source_file,
+        source_row
+    from trainings
+    qualify row_number() over (partition by trained_code order by training_date, training_id) = 1
     union all
     select
         'staff_month' as record_kind,

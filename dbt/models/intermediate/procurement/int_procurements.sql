@@ -23,7 +23,8 @@ dated as (
     select
         procurements.procurement_id,
         case
-            when procurements.planned_completion_date <= settings.as_of then procurements.planned_completion_date
+            when procurements.planned_completion_date <= settings.as_of
+                then procurements.planned_completion_date
         end as planned_completion_date,
         case
             when procurements.announced_date <= settings.as_of then procurements.announced_date
@@ -39,7 +40,8 @@ dated as (
             when procurements.cancelled_date <= settings.as_of then procurements.cancelled_date
         end as cancelled_date,
         case
-            when procurements.bidders_contacted_date <= settings.as_of then procurements.bidders_contacted_date
+            when procurements.bidders_contacted_date <= settings.as_of
+                then procurements.bidders_contacted_date
         end as bidders_contacted_date,
         case
             when procurements.review_applied_date <= settings.as_of then procurements.review_applied_date

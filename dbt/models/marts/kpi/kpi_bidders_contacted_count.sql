@@ -10,6 +10,8 @@ judged as (
         procurements.completed_date as event_date,
         case
             when not procurements.is_in_scope then procurements.scope_exclusion
+            when procurements.bidders_contacted_date is null and not procurements.is_register
+                then 'unknown:bidders_contacted'
             when procurements.bidders_contacted_date is null then 'not_met:not_contacted'
         end as exclusion
     from procurements

@@ -4,14 +4,12 @@ trainings as (
     select * from {{ ref('int_trainings') }}
 ),
 
+-- The record is the trained member, on every day with a training; distinct members are what is counted.
 judged as (
-    select
+    select distinct
         trained_code as record_id,
         training_date as event_date,
-        case when member_code is null then 'not_met:not_a_member' end as exclusion,
-        member_code,
-        source_file,
-        source_row
+        case when member_code is null then 'not_applicable:not_a_member' end as exclusion
     from trainings
 )
 
@@ -21,9 +19,5 @@ select
     case when exclusion is null then 1 end as numerator,
     cast(null as integer) as denominator,
     exclusion,
-    {{ coverage_by_record() }},
-    member_code,
-    cast(null as varchar) as category_group,
-    source_file,
-    source_row
+    {{ coverage_by_record() }}
 from judged

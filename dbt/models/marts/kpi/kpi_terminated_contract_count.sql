@@ -8,7 +8,7 @@ judged as (
     select
         contract_id as record_id,
         terminated_date as event_date,
-        case when not is_before_end then 'not_met:ended_as_agreed' end as exclusion
+        case when not is_before_end then 'not_applicable:ended_as_agreed' end as exclusion
     from terminations
 )
 

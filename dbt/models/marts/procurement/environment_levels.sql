@@ -24,8 +24,7 @@ levels as (
 ),
 
 areas as (
-    select
-        listed.area
+    select listed.area
     from (
         values
         ('environment_management'),

@@ -11,61 +11,57 @@ invoice_lines as not materialized (
 ),
 
 invoices as not materialized (
-    select
-        *,
-        cast(date_trunc('month', booking_date) as date) as month_start
-    from {{ ref('int_invoices') }}
+    select * from {{ ref('int_invoices') }}
 ),
 
 periods as (
     select * from {{ ref('dim_period') }}
 ),
 
-monthly_amounts as (
-    select
-        cast(date_trunc('month', booking_date) as date) as month_start,
-        member_code,
-        category_group,
-        supplier_id,
-        {% for class in classes %}
-            sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount,
-        {% endfor %}
-    from invoice_lines
-    group by all
-),
+-- Groups by month, which every period is made of; the many suppliers by quarter, as they are published.
+{% for level, column, grain in [('group', 'category_group', 'month'), ('supplier', 'supplier_id', 'quarter')] %}
+    amounts_by_{{ level }} as (
+        select
+            cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
+            member_code,
+            {{ column }} as place,
+            {% for class in classes %}
+                sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount,
+            {% endfor %}
+        from invoice_lines
+        group by all
+    ),
 
--- An invoice's class and place are those of its largest line, so these counts add up over months.
-monthly_classes as (
-    select
-        month_start,
-        member_code,
-        category_group,
-        supplier_id,
-        count(*) filter (where largest_class = 'wild') as wild_largest,
-        count(*) as area_largest
-    from invoices
-    where
-        largest_class in ('on_contract', 'over_ceiling', 'wild')
-        and not is_credit_note
-    group by all
-),
+    -- An invoice's class and place are those of its largest line, so these counts add up over time.
+    classes_by_{{ level }} as (
+        select
+            cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
+            member_code,
+            {{ column }} as place,
+            count(*) filter (where largest_class = 'wild') as wild_largest,
+            count(*) as area_largest
+        from invoices
+        where
+            largest_class in ('on_contract', 'over_ceiling', 'wild')
+            and not is_credit_note
+        group by all
+    ),
 
--- Within one month, an invoice with one supplier and one group is one invoice wherever it is counted.
-monthly_invoices as (
-    select
-        month_start,
-        member_code,
-        category_group,
-        supplier_id,
-        is_one_group,
-        is_one_supplier,
-        {% for class in classes %}
-            count(*) filter (where has_{{ class }}) as {{ class }}_invoices,
-        {% endfor %}
-    from invoices
-    where is_one_month
-    group by all
-),
+    -- Within one month, an invoice with one supplier and one group is one invoice wherever it is counted.
+    invoices_by_{{ level }} as (
+        select
+            cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
+            member_code,
+            {{ column }} as place,
+            is_one_{{ level }} as is_one_place,
+            {% for class in classes %}
+                count(*) filter (where has_{{ class }}) as {{ class }}_invoices,
+            {% endfor %}
+        from invoices
+        where is_one_month
+        group by all
+    ),
+{% endfor %}
 
 -- The others are counted from their lines: invoices over several suppliers, groups or months.
 spread_lines as (
@@ -77,7 +73,7 @@ spread_lines as (
         invoice_lines.category_group,
         invoice_lines.supplier_id,
         invoice_lines.compliance_class,
-        cast(date_trunc('month', invoice_lines.booking_date) as date) as month_start,
+        cast(date_trunc('month', invoice_lines.booking_date) as date) as start_date,
         invoices.is_one_month,
         invoices.is_one_group,
         invoices.is_one_supplier
@@ -90,42 +86,45 @@ spread_lines as (
             and invoice_lines.invoice_id = invoices.invoice_id
 ),
 
-monthly as (
-    {% for level, column in levels.items() %}
-        {% set place = "'ALL'" if column is none else column %}
+measures as (
+    select
+        'total' as level,
+        * replace ('ALL' as place)
+    from (
+        select * from amounts_by_group
+        union all by name
+        select * from classes_by_group
+        union all by name
+        select * exclude (is_one_place) from invoices_by_group
+    ) as by_group
+    {% for level, column in levels.items() if column is not none %}
+        union all by name
         select
             '{{ level }}' as level,
-            month_start,
-            member_code,
-            {{ place }} as place,
-            columns('.*_(amount|largest|invoices)$')
+            *
         from (
-            select * from monthly_amounts
+            select * from amounts_by_{{ level }}
             union all by name
-            select * from monthly_classes
+            select * from classes_by_{{ level }}
             union all by name
-            select * exclude (is_one_group, is_one_supplier)
-            from monthly_invoices
-            {% if level != 'total' %}where is_one_{{ level }}{% endif %}
-            {% if level != 'total' %}
-                union all by name
-                select
-                    month_start,
-                    member_code,
-                    {{ column }},
-                    {% for class in classes %}
-                        count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices,
-                    {% endfor %}
-                from (
-                    select distinct {{ invoice_key }}, month_start, member_code, {{ column }}, compliance_class
-                    from spread_lines
-                    where is_one_month and not is_one_{{ level }}
-                ) as spread
-                group by all
-            {% endif %}
-        ) as measures
-        {% if column is not none %}where {{ column }} is not null{% endif %}
-        {% if not loop.last %}union all by name{% endif %}
+            select * exclude (is_one_place) from invoices_by_{{ level }}
+            where is_one_place
+            union all by name
+            select
+                start_date,
+                member_code,
+                {{ column }} as place,
+                {% for class in classes %}
+                    count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices,
+                {% endfor %}
+            from (
+                select distinct {{ invoice_key }}, start_date, member_code, {{ column }}, compliance_class
+                from spread_lines
+                where is_one_month and not is_one_{{ level }}
+            ) as spread
+            group by all
+        ) as by_{{ level }}
+        where place is not null
     {% endfor %}
 ),
 
@@ -151,7 +150,7 @@ over_months as (
                 {{ place }} as place,
                 spread_lines.compliance_class
             from spread_lines
-            inner join periods on spread_lines.month_start between periods.period_start and periods.period_end
+            inner join periods on spread_lines.start_date between periods.period_start and periods.period_end
             where
                 not spread_lines.is_one_month
                 {% if column is not none %}and spread_lines.{{ column }} is not null{% endif %}
@@ -163,24 +162,14 @@ over_months as (
 
 placed as (
     select
-        monthly.* exclude (month_start),
+        measures.* exclude (start_date),
         periods.period_type,
         periods.period
-    from (
-        select
-            level,
-            month_start,
-            member_code,
-            place,
-            sum(columns('.*_(amount|largest|invoices)$'))
-        from monthly
-        group by all
-    ) as monthly
+    from measures
     inner join periods
         on
-            monthly.month_start between periods.period_start and periods.period_end
-            -- Suppliers by quarter and year only: the table stays small enough to open anywhere.
-            and (monthly.level <> 'supplier' or periods.period_type in ('quarter', 'year'))
+            measures.start_date between periods.period_start and periods.period_end
+            and (measures.level <> 'supplier' or periods.period_type in ('quarter', 'year'))
     union all by name
     select *
     from over_months

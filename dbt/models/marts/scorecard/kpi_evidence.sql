@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('kpi_catalogue') }}
 -- The records behind every figure. What rests on the ledger is a view over the ledger's facts, never a copy.
 -- One row per indicator, record and member (ALL included).
 {{ config(materialized='view') }}

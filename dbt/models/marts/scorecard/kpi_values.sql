@@ -44,15 +44,16 @@ with
             periods.period_end,
             keys.member_code,
             keys.category_group,
-            -- Nothing happened: a count of events is 0 where its source was delivered.
+            -- Nothing happened: a count of events is 0 where its source was delivered and nothing is unknown.
             case
-                when measures.kpi_id is null and catalogue.is_event_count and catalogue.is_live then cast(0 as decimal(38, 10))
+                when catalogue.is_event_count and catalogue.is_live and coalesce(measures.unknown_weight, 0) = 0
+                    then coalesce(measures.numerator, 0)
                 else measures.numerator
             end as numerator,
             measures.denominator,
             case
-                when measures.kpi_id is null and catalogue.is_event_count and catalogue.is_live then 0.0
-                when catalogue.is_event_count and measures.actual is null and coalesce(measures.unknown_weight, 0) = 0 then 0.0
+                when catalogue.is_event_count and catalogue.is_live and coalesce(measures.unknown_weight, 0) = 0
+                    then coalesce(measures.actual, 0.0)
                 else measures.actual
             end as actual,
             case

@@ -1,0 +1,95 @@
+"""The pipeline against the generator's truth: every figure, every line's class, every file's rows.
+
+The truth is counted from the planted facts in another way than the models do, by other hands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+
+from tests.golden.conftest import Published
+
+WORLDS = [("clean", 3000, 1), ("clean", 20000, 7), ("dirty", 3000, 2), ("corrected", 3000, 3)]
+KEY = ["kpi_id", "period_type", "period", "member_code", "category_group"]
+NUMBERS = ["numerator", "denominator", "actual", "coverage", "target"]
+TOLERANCE = 1e-9
+
+
+@pytest.fixture(params=WORLDS, ids=lambda world: "-".join(map(str, world)))
+def world(request: pytest.FixtureRequest, published: Callable[..., Published]) -> Published:
+    made = published(*request.param)
+    assert made.exit_code == 0, made.said
+    return made
+
+
+def differing(ours: pl.DataFrame, theirs: pl.DataFrame, key: list[str], columns: list[str]) -> pl.DataFrame:
+    """Rows that only one side has, or in which a column differs."""
+    both = ours.join(theirs, on=key, how="full", suffix="_truth", coalesce=True, nulls_equal=True)
+    wrong = [
+        ((pl.col(c) - pl.col(f"{c}_truth")).abs() > TOLERANCE * (1 + pl.col(c).abs()))
+        | (pl.col(c).is_null() != pl.col(f"{c}_truth").is_null())
+        if c in NUMBERS
+        else pl.col(c).ne_missing(pl.col(f"{c}_truth"))
+        for c in columns
+    ]
+    return both.filter(pl.any_horizontal(pl.lit(False), *wrong) | pl.col("here").is_null() | pl.col("there").is_null())
+
+
+def test_every_figure_is_the_truth(world: Published) -> None:
+    ours = world.table(
+        f"select {', '.join(KEY)}, numerator, denominator, actual, coverage, status, target_operator, target, 1 as here "
+        "from kpi_values"
+    )
+    truth = world.truth("kpi_values").with_columns(
+        *(pl.col(c).replace("", None).cast(pl.Float64) for c in NUMBERS), pl.col("target_operator").replace("", None), there=pl.lit(1)
+    )
+    wrong = differing(ours, truth, KEY, [*NUMBERS, "status", "target_operator"])
+    assert wrong.is_empty(), f"{wrong.height} of {truth.height} differ:\n{wrong.head(20)}"
+
+
+def test_every_line_has_its_class(world: Published) -> None:
+    key = ["buyer_unit_id", "fiscal_year", "invoice_id", "line_no"]
+    columns = ["compliance_class", "compliance_reason", "contract_id"]
+    ours = world.table(
+        "select buyer_unit_id, cast(fiscal_year as varchar) as fiscal_year, invoice_id, cast(line_no as varchar) as line_no, "
+        "compliance_class, compliance_reason, contract_id, 1 as here from fct_invoice_line"
+    )
+    truth = world.truth("invoice_lines").with_columns(*(pl.col(c).replace("", None) for c in columns), there=pl.lit(1))
+    wrong = differing(ours, truth, key, columns)
+    assert wrong.is_empty(), f"{wrong.height} of {truth.height} differ:\n{wrong.head(20)}"
+
+
+def test_every_file_has_its_rows(world: Published) -> None:
+    columns = ["rows_read", "rows_accepted", "rows_quarantined", "rows_repeated", "rows_superseded", "rows_skipped"]
+    ours = world.table(
+        f"select source, file, {', '.join(f'cast({c} as varchar) as {c}' for c in columns)}, 1 as here from data_quality_summary"
+    )
+    wrong = differing(ours, world.truth("files").with_columns(there=pl.lit(1)), ["source", "file"], columns)
+    assert wrong.is_empty(), wrong
+
+
+def test_environment_levels_are_the_truth(world: Published) -> None:
+    key = ["period_type", "period", "area", "level"]
+    ours = world.table(
+        "select period_type, period, area, level, cast(procurements as varchar) as procurements, 1 as here "
+        "from environment_levels where member_code = 'ALL'"
+    )
+    truth = world.truth("environment_levels").with_columns(there=pl.lit(1))
+    wrong = differing(ours, truth, key, ["procurements"])
+    assert wrong.is_empty(), wrong
+
+
+def test_no_personal_number_reaches_a_table(world: Published) -> None:
+    listed = world.workspace.root / "truth" / "personal_numbers.txt"
+    if not listed.exists():
+        assert "dirty" not in str(world.workspace.root)
+        return
+    numbers = [line for line in listed.read_text(encoding="utf-8").splitlines() if line]
+    assert numbers
+    for path in (world.workspace.root / "marts").rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            content = path.read_bytes()
+            assert not [number for number in numbers if number.encode() in content], path
