@@ -22,7 +22,11 @@ class IndicatorError(Exception):
 
 
 class Indicator(BaseModel):
-    """What is declared of one indicator; `requires` are sources without which it is `no_data`."""
+    """What is declared of one indicator.
+
+    `requires` are sources without which it is `no_data`. `coverage_like` names the indicator whose coverage it shares:
+    what is counted in invoices is covered as far as the money on their lines is.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,6 +45,7 @@ class Indicator(BaseModel):
     event_count: bool = False
     own_dimensions: bool = False
     period_rule: str | None = None
+    coverage_like: str | None = None
     definition_sv: str
     definition_en: str
     numerator_sv: str

@@ -6,6 +6,7 @@ contract belongs to the members of its buyers. A follow-up of a contract without
 form, is in the basis and counts nothing. A consortium's size is unknown where a partner's is, unless another
 partner is known to be large. A follow-up window of twelve months begins the day after the same day a year
 earlier. What has no end is not terminated early.
+The coverage of the shares of bids is over bids: a procurement whose bids are unknown has none to count there.
 
 What belongs here: numerator, denominator, unknown. What does not: sums and periods (`scorecard.py`),
 invoices.
@@ -212,6 +213,10 @@ def _bids(r: Register) -> Iterable[Figure]:
         mean.evidence.append(r.record(p, day, bids, unknown=unknown))
         median.evidence.append(r.record(p, day, bids, unknown=unknown))
         single.evidence.append(r.record(p, day, yes(count == 1), unknown=unknown))
+        if not r.bids.get(p.procurement_id):
+            # Unknown is never zero: a procurement without bid rows lowers the coverage of the shares of bids.
+            regional.evidence.append(r.record(p, day, unknown=True))
+            small.evidence.append(r.record(p, day, unknown=True))
         partners: dict[str, set[str]] = {}
         for bid in r.bids.get(p.procurement_id, ()):
             if bid.status in COUNTED_BIDS:

@@ -20,6 +20,7 @@ import polars as pl
 
 from dagster_project.contracts import Reference, Source
 from dagster_project.expectations import Rule
+from dagster_project.flow.adapters.derived import Derived
 from dagster_project.flow.parse import ParsedFile
 from dagster_project.messages import message
 
@@ -87,21 +88,6 @@ class SourceOutcome:
     rows_derived: int = 0
 
 
-@dataclass(frozen=True)
-class Derived:
-    """Rows that a foreign format gives to one of our sources.
-
-    `query` gives some of the source's columns and `source_file`, `source_sheet`, `source_row`, one row per key. The
-    board's own rows win: where a delivered row has the same `whole`, none of the derived ones is added. `complements`:
-    the rows only explain what other rows bear (names of codes), so the source does not count as delivered by them and
-    delivered rows are not judged by them.
-    """
-
-    query: str
-    whole: tuple[str, ...]
-    complements: bool = False
-
-
 @dataclass
 class Reconciled:
     """Every file's counts, every source's outcome, every finding, and how each rule fared per file."""
@@ -163,7 +149,8 @@ class Reconciler:
             f"where not exists (select 1 from delivered.{source.name} as s where {same})"
         )
         keys = ", ".join(f'"{column}"' for column in source.key)
-        if self._scalar(f"select count(*) from (select {keys} from {table} group by all having count(*) > 1)"):
+        twice = f"select {keys} from {table} group by all having count(*) > 1"
+        if self._scalar(f"select count(*) from ({twice})"):
             raise RuntimeError(f"{origin} gives {source.name} several rows with one key")
         if self._scalar(
             "select count(*) from duckdb_views() "

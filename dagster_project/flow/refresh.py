@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,8 @@ import duckdb
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
-from dagster_project.flow import build, publish, releases, validate
-from dagster_project.flow.adapters import ADAPTERS, Settlement
+from dagster_project.flow import build, foreign, publish, releases, validate
+from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.ingest import Delivery, deliveries
 from dagster_project.flow.lock import FolderLock
 from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed, parse_delivery
@@ -146,7 +146,7 @@ class Refresh:
     def parse(self, source: str) -> list[ParsedFile]:
         """Ingest and standardise one source's or foreign format's deliveries; what was parsed is remembered."""
         with self.timed("ingest and standardise"):
-            mine = [delivery for delivery in self.deliveries if self._kind(delivery) == source]
+            mine = [delivery for delivery in self.deliveries if foreign.kind_of(delivery) == source]
             files = []
             for number, delivery in enumerate(mine, start=1):
                 if source in ADAPTERS:
@@ -166,22 +166,18 @@ class Refresh:
         self._connection = build.fresh(self.workspace, self.settings, self.as_of)
         reconciler = Reconciler(self._connection, self.contracts, arrival_rules())
         with self.timed("reconcile"):
-            foreign = {
-                name: adapter.settle(self._connection, self.parsed[name])
-                for name, adapter in ADAPTERS.items()
-                if self.parsed.get(name)
-            }
+            settled = foreign.settle(self._connection, self.parsed)
         for number, (name, source) in enumerate(self.contracts.items(), start=1):
             with self.timed("reconcile"):
                 reconciler.source(source, self.parsed.get(name, []))
-                _derive(reconciler, foreign, source, complements=False)
+                foreign.give(reconciler, settled, source, complements=False)
             self.progress("stämmer av", number, len(self.contracts))
             yield name
         with self.timed("reconcile"):
             reconciler.warnings_of_sets()
             for source in self.contracts.values():
-                _derive(reconciler, foreign, source, complements=True)
-            self.reconciled = reconciler.outcome([settlement.outcome() for settlement in foreign.values()])
+                foreign.give(reconciler, settled, source, complements=True)
+            self.reconciled = reconciler.outcome([settlement.outcome() for settlement in settled.values()])
             build.write_arrivals(self._connection, self.reconciled, self.deliveries)
             build.write_quarantine(self.workspace, self.reconciled)
 
@@ -283,13 +279,6 @@ class Refresh:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _kind(self, delivery: Delivery) -> str:
-        """The foreign format that a delivery is of, else the source whose folder it lies in."""
-        for name, adapter in ADAPTERS.items():
-            if delivery.source == adapter.FOLDER and adapter.recognises(delivery):
-                return name
-        return delivery.source
-
     def _inputs(self) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
 
@@ -334,16 +323,6 @@ class Refresh:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _derive(
-    reconciler: Reconciler, foreign: Mapping[str, Settlement], source: Source, complements: bool
-) -> None:
-    """Add what the foreign formats give to a source that is decided."""
-    for name, settlement in foreign.items():
-        derived = settlement.derived(source.name)
-        if derived is not None and derived.complements == complements:
-            reconciler.derive(source, name, derived)
 
 
 def _without_as_of(release: releases.Release) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,7 @@
 """The national procurement statistics of 2021, whole, from Excel to published figures.
 
-What the figures should be is counted here in plain Python from the workbooks, in another way than the pipeline
-counts: no contract, no SQL, floats from the cells.
+What the figures should be is counted here in plain Python from the workbooks, in another way than the
+pipeline counts: no contract, no SQL, floats from the cells.
 """
 
 from __future__ import annotations
@@ -162,7 +162,8 @@ def _unmasked(figures: dict[str, Any]) -> dict[str, Any]:
 def test_every_row_of_the_extracts_has_one_fate(releases: Releases, truth: Truth) -> None:
     summary = _ask(
         releases.everyone,
-        "select parse_filename(file), rows_read, rows_accepted, rows_quarantined, rows_repeated + rows_skipped "
+        "select parse_filename(file), rows_read, rows_accepted, rows_quarantined, "
+        "rows_repeated + rows_skipped "
         "from data_quality_summary where source = 'uhm_statistics'",
     )
     assert {file: read for file, read, *_ in summary} == ROWS

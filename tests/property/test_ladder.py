@@ -26,8 +26,8 @@ from dagster_project.settings import Workspace
 
 AS_OF = date(2021, 6, 30)
 FIRST_DAY = date(2021, 3, 20)
-WORLDS = 120
-LINES_PER_WORLD = 40
+WORLDS = 80
+LINES_PER_WORLD = 120
 LADDER = ("excluded", "unclassified", "on_contract", "over_ceiling", "wild", "uncovered")
 FIGURES = (
     "contract_coverage_value",
@@ -120,7 +120,7 @@ class Verdict:
 Verdicts = dict[tuple[str, int, str, int], Verdict]
 
 
-def some_day(rng: random.Random, earliest: int = 0, latest: int = 60) -> date:
+def some_day(rng: random.Random, earliest: int = 0, latest: int = 24) -> date:
     return FIRST_DAY + timedelta(days=rng.randint(earliest, latest))
 
 
@@ -160,15 +160,15 @@ def random_world(number: int, rng: random.Random) -> World:
         category = rng.choice(categories)
         ceiling = Decimal(rng.randint(1, 8) * 100) if rng.random() < 0.4 else None
         for holder in rng.sample(suppliers, rng.choice([1, 1, 2])):
-            valid_from = some_day(rng, -20, 50)
+            valid_from = some_day(rng, -8, 20)
             world.contracts.append(
                 Contract(
                     contract_id,
                     holder,
                     category,
                     valid_from,
-                    valid_from + timedelta(days=rng.randint(0, 40)) if rng.random() < 0.7 else None,
-                    some_day(rng, -10, 60) if rng.random() < 0.25 else None,
+                    valid_from + timedelta(days=rng.randint(0, 15)) if rng.random() < 0.7 else None,
+                    some_day(rng, -4, 24) if rng.random() < 0.25 else None,
                     ceiling,
                 )
             )
@@ -204,7 +204,7 @@ def random_world(number: int, rng: random.Random) -> World:
                     name,
                     bankgiro,
                     invoice_date,
-                    invoice_date + timedelta(days=rng.randint(0, 60)),
+                    invoice_date + timedelta(days=rng.choice([0, 1, 2, 30, 90])),
                     rng.choices(accounts, weights)[0],
                     rng.choice(categories) if rng.random() < 0.4 else None,
                     rng.choice(contract_ids) if rng.random() < 0.3 else None,
@@ -498,7 +498,7 @@ def warehouse(worlds: list[World], tmp_path_factory: pytest.TempPathFactory) -> 
             "--quiet",
             "run",
             "--select",
-            "+int_invoices",
+            "+fct_invoice",
             "off_contract_rates",
             *(f"kpi_{figure}" for figure in FIGURES),
             "--project-dir",

@@ -71,7 +71,7 @@ def _world() -> World:
 
 def _procure(world: World, name: str, *units: str, category: str = "0201", **other: Any) -> None:
     values = {"procedure": "open", "announced_date": date(2021, 1, 10), "completed_date": DAY, **other}
-    world.procurements.append(Procurement(name, name, category, **values))  # type: ignore[arg-type]
+    world.procurements.append(Procurement(name, name, category, **values))
     world.participants += [Participant(name, unit) for unit in units]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dagster_project.flow import reconcile
 from tests.deliveries import Judged, deliver
 
 ALL = "organisation: riket\nmembers: all\n"
@@ -39,7 +40,7 @@ VALUES = {"Kontrakterat värde, Summa": "250000"}
 
 
 def extract(measure: dict[str, str], *rows: dict[str, str]) -> str:
-    """The text of one extract: the shared columns, the measure's own, and a row for each difference from them."""
+    """The text of one extract: the shared columns and the measure's own, with a row for each difference."""
     usual = {**SHARED, **measure}
     lines = [";".join(usual)]
     lines += [";".join({**usual, **row}.values()) for row in rows]
@@ -276,6 +277,16 @@ def test_the_boards_own_register_wins(tmp_path: Path) -> None:
     assert only(run, "lots")["procurement_id"] == "P1"
 
 
+def test_a_register_too_big_for_a_table_is_given_its_rows_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "TABLE_UP_TO_ROWS", 0)
+    run = judged(tmp_path, base=True, p=extract(PROCUREMENTS, {}))
+    assert sorted(run.rows("procurements")["procurement_id"]) == ["MT1", "P1", "P2"]
+    assert run.rows("participants").filter(procurement_id="MT1")["unit_id"].to_list() == ["u1"]
+    assert run.count("procurements/p.csv") == (2, 2, 0, 0, 0)
+
+
 def test_a_failing_check_digit_is_a_warning_and_a_wrong_length_is_quarantined(tmp_path: Path) -> None:
     run = judged(
         tmp_path,
@@ -288,6 +299,15 @@ def test_a_failing_check_digit_is_a_warning_and_a_wrong_length_is_quarantined(tm
     assert rules(run, "warning") == ["check_digit"]
     assert rules(run, "error") == ["unreadable_orgnr"]
     assert only(run, "organisations")["unit_id"] == "2120000143"
+
+
+def test_a_foreign_buyers_number_comes_in_through_the_organisations_own_translation(tmp_path: Path) -> None:
+    run = judged(
+        tmp_path,
+        organisation=ALL + 'values: {uhm_statistics: {buyer_orgnr: {"0145076-7": FI01450767}}}\n',
+        p=extract(PROCUREMENTS, {"Organisationsnummer för köpare": "0145076-7"}),
+    )
+    assert only(run, "organisations")["unit_id"] == "FI01450767"
 
 
 def test_a_buyer_who_is_a_person_is_pseudonymised(tmp_path: Path) -> None:

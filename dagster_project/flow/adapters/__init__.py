@@ -1,34 +1,24 @@
 """Foreign formats: each adapter is one module that turns what other systems export into rows of our sources.
 
-The seam has three steps, as for our own sources. `parse` reads one file by a contract of the format's own,
-and is remembered. `settle` decides the fate of every foreign row with all files side by side. The settlement
-says which rows the accepted ones give to each of our sources. flow/refresh.py calls them; a new format is a
-new module and a place in `ADAPTERS`. What does not belong here: our sources' contracts, and what becomes of
+`parse` reads one file by a contract of the format's own, and is remembered. The rest is declared: the
+parts of a format with their keys, rules over its rows, relations over the accepted ones, and the rows
+that these give to our sources. flow/foreign.py makes it happen in every run; a new format is a new
+module and a place in `ADAPTERS`. What does not belong here: our sources' contracts, and what becomes of
 derived rows (reconcile).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
-import duckdb
-
+from dagster_project.contracts import Source
+from dagster_project.expectations import Rule
 from dagster_project.flow.adapters import uhm_statistics
+from dagster_project.flow.adapters.derived import Derived, Note
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.parse import ParsedFile
-from dagster_project.flow.reconcile import Derived, Reconciled
 from dagster_project.settings import Settings, Workspace
-
-
-class Settlement(Protocol):
-    """Foreign rows with their fates decided."""
-
-    def derived(self, source: str) -> Derived | None:
-        """The rows that they give to one of our sources; None where they give it nothing."""
-
-    def outcome(self) -> Reconciled:
-        """Counts per file, one outcome and all findings, named FORMAT; when every source has its rows."""
 
 
 class Adapter(Protocol):
@@ -48,8 +38,28 @@ class Adapter(Protocol):
     def parse(self, delivery: Delivery, settings: Settings, workspace: Workspace) -> ParsedFile:
         """Read one file, or recall what was read before; never raises for what the file holds."""
 
-    def settle(self, connection: duckdb.DuckDBPyConnection, files: Sequence[ParsedFile]) -> Settlement:
-        """Decide every foreign row's fate, in the build database."""
+    @property
+    def PARTS(self) -> Mapping[str, Source]:
+        """The kinds of rows that the format has, each with its key, by name; all read by one parse."""
+
+    def part_of(self, file: ParsedFile) -> str:
+        """The kind of rows that a file holds."""
+
+    @property
+    def RULES(self) -> tuple[Rule, ...]:
+        """What the parts' rows may not say."""
+
+    @property
+    def RELATIONS(self) -> tuple[str, ...]:
+        """Statements that make relations in schema `arrival` over the accepted rows, `delivered.<part>`."""
+
+    @property
+    def DERIVED(self) -> Mapping[str, Derived]:
+        """Our source → the rows that the format gives it."""
+
+    @property
+    def NOTES(self) -> tuple[Note, ...]:
+        """Warnings for whole files, asked when every source has its rows."""
 
 
 ADAPTERS: Mapping[str, Adapter] = {adapter.FORMAT: adapter for adapter in (uhm_statistics,)}

@@ -10,19 +10,18 @@ anything that another format needs.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import yaml
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import Rule
+from dagster_project.flow.adapters.derived import Derived, Note
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.parse import Message, ParsedFile, parse_delivery
-from dagster_project.flow.reconcile import ISSUES_SCHEMA, Derived, Reconciled, Reconciler, SourceOutcome
 from dagster_project.messages import message
 from dagster_project.settings import Settings, Workspace
 
@@ -61,6 +60,8 @@ def _read_contract(path: Path) -> _Extracts:
 
 
 _EXTRACTS = _read_contract(Path(__file__).with_suffix(".yml"))
+PARTS: Mapping[str, Source] = {extract.name: extract for extract in _EXTRACTS.by_measure.values()}
+RULES = _EXTRACTS.rules
 
 
 # -- reading --------------------------------------------------------------------------------------------
@@ -89,6 +90,12 @@ def parse(delivery: Delivery, settings: Settings, workspace: Workspace) -> Parse
     )
 
 
+def part_of(file: ParsedFile) -> str:
+    """The extract that a file is; one without rows may be any."""
+    measures = [] if file.rejected is not None else _measures(file)
+    return _EXTRACTS.by_measure[measures[0]].name if measures else next(iter(PARTS))
+
+
 def _measures(file: ParsedFile) -> list[str]:
     """The measures that any of the file's rows bears."""
     measures = list(_EXTRACTS.by_measure)
@@ -102,94 +109,13 @@ def _measure_words() -> str:
     return ", ".join(_EXTRACTS.contract.column(name).label_sv for name in _EXTRACTS.by_measure)
 
 
-# -- fates ----------------------------------------------------------------------------------------------
-
-
-def settle(connection: duckdb.DuckDBPyConnection, files: Sequence[ParsedFile]) -> Settlement:
-    """Repeats and corrections between the extracts' files, and what is suspicious across extracts.
-
-    Leaves the accepted rows in `delivered.uhm_*` and, in schema `arrival`, `uhm_rows` (all of them),
-    `uhm_procurement` (the union by Upphandlings-ID, the extract of procurements first), `uhm_lot` and
-    `uhm_contract`.
-    """
-    extracts = {extract.name: extract for extract in _EXTRACTS.by_measure.values()}
-    first = next(iter(extracts))
-    by_extract: dict[str, list[ParsedFile]] = {name: [] for name in extracts}
-    for file in files:
-        measures = _measures(file) if file.rejected is None else []
-        by_extract[_EXTRACTS.by_measure[measures[0]].name if measures else first].append(file)
-    reconciler = Reconciler(connection, extracts, _EXTRACTS.rules)
-    for name, extract in extracts.items():
-        reconciler.source(extract, by_extract[name])
-    reconciler.warnings_of_sets()
-    for statement in _RELATIONS:
-        connection.execute(statement)
-    return Settlement(connection, reconciler)
-
-
-class Settlement:
-    """The extracts with every row's fate decided: what they give, and how they fared."""
-
-    def __init__(self, connection: duckdb.DuckDBPyConnection, reconciler: Reconciler) -> None:
-        self._con = connection
-        self._reconciler = reconciler
-
-    def derived(self, source: str) -> Derived | None:
-        """The rows that the extracts give to one of our sources."""
-        return _DERIVED.get(source)
-
-    def outcome(self) -> Reconciled:
-        """The four extracts as one source named FORMAT; after our sources were given their rows."""
-        outcome = self._reconciler.outcome()
-        notes = self._notes()
-        noted = dict(notes.group_by("file").len().iter_rows())
-        parts = list(outcome.sources.values())
-        return Reconciled(
-            files=[
-                dataclasses.replace(count, source=FORMAT, warnings=count.warnings + noted.get(count.file, 0))
-                for count in outcome.files
-            ],
-            sources={
-                FORMAT: SourceOutcome(
-                    source=FORMAT,
-                    is_delivered=any(part.is_delivered for part in parts),
-                    rows_read=sum(part.rows_read for part in parts),
-                    rows_accepted=sum(part.rows_accepted for part in parts),
-                    own_errors=sum(part.own_errors for part in parts),
-                    lost_with_parent=0,
-                    parents_to_mend=(),
-                    rejected_files=tuple(file for part in parts for file in part.rejected_files),
-                )
-            },
-            issues=pl.concat([outcome.issues, notes]).with_columns(source=pl.lit(FORMAT)),
-        )
-
-    def _notes(self) -> pl.DataFrame:
-        """One warning per file for what was done to all of its rows rather than to one of them."""
-        return pl.DataFrame(
-            [
-                {
-                    "severity": "warning",
-                    "file": file,
-                    "column_name": column,
-                    "rule": rule,
-                    "raw_value": "",
-                    "message_sv": message(f"uhm.{rule}", "sv", count=count),
-                    "message_en": message(f"uhm.{rule}", "en", count=count),
-                    "is_open": True,
-                }
-                for rule, column, query in _NOTES
-                for file, count in self._con.execute(query).fetchall()
-            ],
-            schema=ISSUES_SCHEMA,
-        )
-
-
 # -- what the rows say ----------------------------------------------------------------------------------
 
 _FIRST = "struct_pack(file := source_file, sheet := source_sheet, row := source_row)"
 
-_RELATIONS = (
+# In schema `arrival`: `uhm_rows` (every accepted row), `uhm_procurement` (the union by Upphandlings-ID, the
+# extract of procurements first), `uhm_lot` and `uhm_contract`.
+RELATIONS: tuple[str, ...] = (
     # `place` orders every row: the extract of procurements first, then in file order.
     "create or replace table arrival.uhm_rows as "
     "select *, row_number() over (order by extract, source_file, source_sheet, source_row) as place from ("
@@ -269,26 +195,27 @@ _RELATIONS = (
 _OURS = "buyer.orgnr in (select unnest([o.orgnr, o.unit_id]) from delivered.organisations as o)"
 _OUR_PROCUREMENTS = "procurement_id in (select procurement_id from delivered.procurements)"
 
-# rule (and message), column, and a query for file and count
-_NOTES = (
-    (
-        "dates_derived",
-        "published_date",
-        "select source_file, count(distinct procurement_id) from arrival.uhm_rows "
+NOTES: tuple[Note, ...] = (
+    Note(
+        rule="dates_derived",
+        message="uhm.dates_derived",
+        column="published_date",
+        query="select source_file, count(distinct procurement_id) from arrival.uhm_rows "
         f"where (tender_count is not null or contracted_count > 0) and {_OUR_PROCUREMENTS} "
         "group by all order by all",
     ),
-    (
-        "other_buyers",
-        "buyer_orgnr",
-        f"select source.file, count(*) from arrival.uhm_procurement where not ({_OURS}) "
+    Note(
+        rule="other_buyers",
+        message="uhm.other_buyers",
+        column="buyer_orgnr",
+        query=f"select source.file, count(*) from arrival.uhm_procurement where not ({_OURS}) "
         "group by all order by all",
     ),
 )
 
 _SOURCE = "source.file as source_file, source.sheet as source_sheet, source.row as source_row"
 
-_DERIVED = {
+DERIVED: Mapping[str, Derived] = {
     "organisations": Derived(
         whole=("unit_id",),
         query="""
@@ -296,7 +223,7 @@ _DERIVED = {
             buyer.orgnr as unit_id,
             min_by(buyer.name, place) as unit_name,
             buyer.orgnr as orgnr,
-            coalesce(any_value(m.member_code), buyer.orgnr) as member_code,
+            coalesce(min(m.member_code), buyer.orgnr) as member_code,
             min_by(
                 case
                     when buyer.legal_form = 'Kommuner' then 'municipality'

@@ -26,7 +26,9 @@ select
     end as contract_id,
     case
         when purchase_lines.is_excluded or entitlements.contract_id is not null then false
-        when purchase_lines.category_code is not null then coalesce(category_segments.fitting_contracts > 1, false)
+        when
+            purchase_lines.category_code is not null
+            then coalesce(category_segments.fitting_contracts > 1, false)
         else coalesce(supplier_segments.fitting_contracts > 1, false)
     end as match_ambiguous,
     supplier_segments.contract_id is not null as supplier_has_contract

@@ -19,7 +19,10 @@ select
     least(
         coalesce(contracts.valid_to, date '9999-12-31'),
         -- A termination after the as-of date is not yet known.
-        case when contracts.terminated_date <= settings.as_of then contracts.terminated_date else date '9999-12-31' end
+        case
+            when contracts.terminated_date <= settings.as_of then contracts.terminated_date
+            else date '9999-12-31'
+        end
     ) as valid_until
 from contracts
 cross join settings

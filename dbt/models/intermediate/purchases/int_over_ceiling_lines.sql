@@ -35,7 +35,7 @@ capped as (
         ceilings.ceiling_value
     from choices
     inner join ceilings on choices.contract_id = ceilings.contract_id
-    where choices.supplier_id in (select supplier_id from capped_suppliers)
+    where choices.supplier_id in (select capped_suppliers.supplier_id from capped_suppliers)
 ),
 
 -- A ceiling above the sum of all debits is never reached: those contracts need no sorting.

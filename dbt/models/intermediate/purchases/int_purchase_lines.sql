@@ -8,7 +8,7 @@ settings as (
 invoices as (
     select *
     from {{ ref('stg_invoices') }}
-    where booking_date <= (select as_of from settings)
+    where booking_date <= (select settings.as_of from settings)
 ),
 
 orgnr_aliases as (
@@ -71,7 +71,8 @@ identified as (
     left join orgnr_aliases on invoices.supplier_id = orgnr_aliases.alias
     left join spellings
         on
-            case when invoices.supplier_id is null then coalesce(invoices.supplier_name, '') end = spellings.supplier_name
+            case when invoices.supplier_id is null then coalesce(invoices.supplier_name, '') end
+            = spellings.supplier_name
             and coalesce(invoices.supplier_bankgiro, '') = spellings.supplier_bankgiro
 ),
 
@@ -96,7 +97,9 @@ categorised as (
             case when identified.category_code is null then identified.contract_id end = terms.contract_id
             and identified.known_supplier_id = terms.supplier_id
     left join contract_categories
-        on case when identified.category_code is null then identified.contract_id end = contract_categories.contract_id
+        on
+            case when identified.category_code is null then identified.contract_id end
+            = contract_categories.contract_id
     left join accounts on identified.account = accounts.account
 )
 

@@ -21,7 +21,9 @@ spellings as (
         {{ bare_name('supplier_name') }} as bare_name,
         {{ bare_number('supplier_bankgiro') }} as bare_bankgiro
     from (
-        select distinct supplier_name, supplier_bankgiro
+        select distinct
+            supplier_name,
+            supplier_bankgiro
         from invoices
         where supplier_id is null
     ) as unidentified
@@ -60,7 +62,8 @@ registered_names as (
 select
     spellings.supplier_name,
     spellings.supplier_bankgiro,
-    coalesce(name_aliases.supplier_id, bankgiro_aliases.supplier_id, registered_names.supplier_id) as supplier_id,
+    coalesce(name_aliases.supplier_id, bankgiro_aliases.supplier_id, registered_names.supplier_id)
+        as supplier_id,
     case
         when name_aliases.supplier_id is not null then 'name_alias'
         when bankgiro_aliases.supplier_id is not null then 'bankgiro_alias'
@@ -70,4 +73,5 @@ from spellings
 left join name_aliases on spellings.bare_name = name_aliases.bare_name
 left join bankgiro_aliases on spellings.bare_bankgiro = bankgiro_aliases.bare_bankgiro
 left join registered_names on spellings.bare_name = registered_names.bare_name
-where coalesce(name_aliases.supplier_id, bankgiro_aliases.supplier_id, registered_names.supplier_id) is not null
+where
+    coalesce(name_aliases.supplier_id, bankgiro_aliases.supplier_id, registered_names.supplier_id) is not null

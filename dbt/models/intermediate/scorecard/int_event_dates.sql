@@ -21,5 +21,5 @@ from (
                     and '{{ kpi_id }}' in (select kpi_id from {{ ref('kpi_catalogue') }} where is_live)
             )
         {% endif %}
-    {% endfor %}
+            {% endfor %}
 ) as dates

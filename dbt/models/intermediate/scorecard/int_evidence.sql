@@ -1,36 +1,38 @@
 -- The evidence of every indicator over registers, with the members and the group of its record.
 {{ config(materialized='table') }}
 with
-    dimensions as (select * from {{ ref('int_record_dimensions') }}),
+dimensions as (select * from {{ ref('int_record_dimensions') }}),
 
-    live as (select kpi_id from {{ ref('kpi_catalogue') }} where is_live),
+live as (select kpi_id from {{ ref('kpi_catalogue') }} where is_live),
 
-    settings as (select as_of from {{ source('run', 'settings') }}),
+settings as (select as_of from {{ source('run', 'settings') }}),
 
-    evidence as (
-        {% set ns = namespace(first=true) %}
-        {% for kpi_id in var('indicators') %}
-            {% set relation = ref('kpi_' ~ kpi_id) %}
-            {% set kpi = indicator(kpi_id) %}
-            {% if not kpi.get('own_dimensions') %}
-                {% if not ns.first %} union all {% endif %}
-                {% set ns.first = false %}
-                select
-                    '{{ kpi_id }}' as kpi_id,
-                    '{{ kpi.get("record_kind") }}' as record_kind,
-                    record_id,
-                    event_date,
-                    cast(numerator as decimal(38, 10)) as numerator,
-                    cast(denominator as decimal(38, 10)) as denominator,
-                    exclusion,
-                    known_weight,
-                    unknown_weight,
-                    {{ 'counts_from' if kpi.get('period_rule') in ['stock_at_end', 'in_force_at_end'] else 'cast(null as date)' }} as counts_from,
-                    {{ 'counts_until' if kpi.get('period_rule') == 'in_force_at_end' else 'cast(null as date)' }} as counts_until
-                from {{ relation }}
-            {% endif %}
-        {% endfor %}
-    )
+evidence as (
+            {% set ns = namespace(first=true) %}
+    {% for kpi_id in var('indicators') %}
+                    {% set relation = ref('kpi_' ~ kpi_id) %}
+                    {% set kpi = indicator(kpi_id) %}
+        {% if not kpi.get('own_dimensions') %}
+            {% if not ns.first %} union all {% endif %}
+                            {% set ns.first = false %}
+            select
+                '{{ kpi_id }}' as kpi_id,
+                '{{ kpi.get("record_kind") }}' as record_kind,
+                record_id,
+                event_date,
+                cast(numerator as decimal(38, 10)) as numerator,
+                cast(denominator as decimal(38, 10)) as denominator,
+                exclusion,
+                known_weight,
+                unknown_weight,
+                {{ 'counts_from' if kpi.get('period_rule') in ['stock_at_end', 'in_force_at_end'] else 'cast(null as date)' }}
+                    as counts_from,
+                {{ 'counts_until' if kpi.get('period_rule') == 'in_force_at_end' else 'cast(null as date)' }}
+                    as counts_until
+            from {{ relation }}
+        {% endif %}
+    {% endfor %}
+)
 
 select
     evidence.*,

@@ -2,161 +2,173 @@
 -- One row per indicator, period, member and group with a basis.
 {{ config(materialized='table') }}
 with
-    catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
+catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
 
-    periods as (select * from {{ ref('dim_period') }}),
+periods as (select * from {{ ref('dim_period') }}),
 
-    additive as (
-        select
-            months.kpi_id,
-            periods.period_type,
-            periods.period,
-            months.member_code,
-            months.category_group,
-            sum(months.numerator) as numerator,
-            case when any_value(catalogue.aggregation) = 'ratio' then sum(months.denominator) end as denominator,
-            cast(sum(months.counted) as bigint) as counted,
-            sum(months.known_weight) as known_weight,
-            sum(months.unknown_weight) as unknown_weight
-        from {{ ref('int_kpi_months') }} as months
-        inner join catalogue on months.kpi_id = catalogue.kpi_id
-        inner join periods on months.month_start between periods.period_start and periods.period_end
-        where catalogue.aggregation in ('ratio', 'sum') and catalogue.period_rule is null
-        group by all
-    ),
+additive as (
+    select
+        months.kpi_id,
+        periods.period_type,
+        periods.period,
+        months.member_code,
+        months.category_group,
+        sum(months.numerator) as numerator,
+        case when any_value(catalogue.aggregation) = 'ratio' then sum(months.denominator) end as denominator,
+        cast(sum(months.counted) as bigint) as counted,
+        sum(months.known_weight) as known_weight,
+        sum(months.unknown_weight) as unknown_weight
+    from {{ ref('int_kpi_months') }} as months
+    inner join catalogue on months.kpi_id = catalogue.kpi_id
+    inner join periods on months.month_start between periods.period_start and periods.period_end
+    where catalogue.aggregation in ('ratio', 'sum') and catalogue.period_rule is null
+    group by all
+),
 
-    records as (
-        select
-            records.*,
-            catalogue.aggregation,
-            catalogue.period_rule
-        from {{ ref('int_kpi_records') }} as records
-        inner join catalogue on records.kpi_id = catalogue.kpi_id
-    ),
+records as (
+    select
+        records.*,
+        catalogue.aggregation,
+        catalogue.period_rule
+    from {{ ref('int_kpi_records') }} as records
+    inner join catalogue on records.kpi_id = catalogue.kpi_id
+),
 
-    distinct_counts as (
-        select
-            records.kpi_id,
-            periods.period_type,
-            periods.period,
-            records.member_code,
-            records.category_group,
-            cast(count(distinct records.record_id) filter (where records.is_counted) as decimal(38, 10)) as numerator,
-            cast(null as decimal(38, 10)) as denominator,
-            sum(records.known_weight) as known_weight,
-            sum(records.unknown_weight) as unknown_weight
-        from records
-        inner join periods on records.event_date between periods.period_start and periods.period_end
-        where records.aggregation = 'count_distinct'
-        group by all
-    ),
+distinct_counts as (
+    select
+        records.kpi_id,
+        periods.period_type,
+        periods.period,
+        records.member_code,
+        records.category_group,
+        cast(count(distinct records.record_id) filter (where records.is_counted) as decimal(38, 10))
+            as numerator,
+        cast(null as decimal(38, 10)) as denominator,
+        sum(records.known_weight) as known_weight,
+        sum(records.unknown_weight) as unknown_weight
+    from records
+    inner join periods on records.event_date between periods.period_start and periods.period_end
+    where records.aggregation = 'count_distinct'
+    group by all
+),
 
-    medians as (
-        select
-            records.kpi_id,
-            periods.period_type,
-            periods.period,
-            records.member_code,
-            records.category_group,
-            cast(count(*) filter (where records.is_counted) as decimal(38, 10)) as denominator,
-            median(cast(records.numerator as double)) filter (where records.is_counted) as actual,
-            sum(records.known_weight) as known_weight,
-            sum(records.unknown_weight) as unknown_weight
-        from records
-        inner join periods on records.event_date between periods.period_start and periods.period_end
-        where records.aggregation = 'median'
-        group by all
-    ),
+medians as (
+    select
+        records.kpi_id,
+        periods.period_type,
+        periods.period,
+        records.member_code,
+        records.category_group,
+        cast(count(*) filter (where records.is_counted) as decimal(38, 10)) as denominator,
+        median(cast(records.numerator as double)) filter (where records.is_counted) as actual,
+        sum(records.known_weight) as known_weight,
+        sum(records.unknown_weight) as unknown_weight
+    from records
+    inner join periods on records.event_date between periods.period_start and periods.period_end
+    where records.aggregation = 'median'
+    group by all
+),
 
-    -- The state on the period's last day (or the as-of date): a record counts from the day it came true.
-    stocks as (
-        select
-            records.kpi_id,
-            periods.period_type,
-            periods.period,
-            records.member_code,
-            records.category_group,
-            sum(
-                case when records.counts_from <= periods.counted_until then records.numerator else 0 end
-            ) filter (where records.is_counted) as numerator,
-            sum(records.denominator) filter (where records.is_counted) as denominator,
-            count(*) filter (where records.is_counted) as counted,
-            sum(records.known_weight) as known_weight,
-            sum(records.unknown_weight) as unknown_weight
-        from records
-        inner join periods on records.event_date between periods.period_start and periods.period_end
-        where records.period_rule = 'stock_at_end'
-        group by all
-    ),
+-- The state on the period's last day (or the as-of date): a record counts from the day it came true.
+stocks as (
+    select
+        records.kpi_id,
+        periods.period_type,
+        periods.period,
+        records.member_code,
+        records.category_group,
+        sum(
+            case when records.counts_from <= periods.counted_until then records.numerator else 0 end
+        ) filter (where records.is_counted) as numerator,
+        sum(records.denominator) filter (where records.is_counted) as denominator,
+        count(*) filter (where records.is_counted) as counted,
+        sum(records.known_weight) as known_weight,
+        sum(records.unknown_weight) as unknown_weight
+    from records
+    inner join periods on records.event_date between periods.period_start and periods.period_end
+    where records.period_rule = 'stock_at_end'
+    group by all
+),
 
-    -- What is in force on the period's last day (or the as-of date), each record with its own days.
-    states as (
-        select
-            records.kpi_id,
-            periods.period_type,
-            periods.period,
-            records.member_code,
-            records.category_group,
-            sum(records.numerator) filter (where records.is_counted) as numerator,
-            sum(records.denominator) filter (where records.is_counted) as denominator,
-            count(*) filter (where records.is_counted) as counted,
-            sum(records.known_weight) as known_weight,
-            sum(records.unknown_weight) as unknown_weight
-        from records
-        inner join periods on periods.counted_until between records.counts_from and records.counts_until
-        where records.period_rule = 'in_force_at_end'
-        group by all
-    ),
+-- What is in force on the period's last day (or the as-of date), each record with its own days.
+states as (
+    select
+        records.kpi_id,
+        periods.period_type,
+        periods.period,
+        records.member_code,
+        records.category_group,
+        sum(records.numerator) filter (where records.is_counted) as numerator,
+        sum(records.denominator) filter (where records.is_counted) as denominator,
+        count(*) filter (where records.is_counted) as counted,
+        sum(records.known_weight) as known_weight,
+        sum(records.unknown_weight) as unknown_weight
+    from records
+    inner join periods on periods.counted_until between records.counts_from and records.counts_until
+    where records.period_rule = 'in_force_at_end'
+    group by all
+),
 
-    -- A sum over the mean of a monthly stock: the denominator is the sum of the stock / months with data.
-    over_means as (
-        select
-            records.kpi_id,
-            periods.period_type,
-            periods.period,
-            records.member_code,
-            records.category_group,
-            sum(records.numerator) filter (where records.is_counted) as numerator,
-            sum(records.denominator) filter (where records.is_counted)
-            / count(distinct records.event_date) filter (where records.is_counted) as denominator,
-            count(*) filter (where records.is_counted) as counted,
-            sum(records.known_weight) as known_weight,
-            sum(records.unknown_weight) as unknown_weight
-        from records
-        inner join periods on records.event_date between periods.period_start and periods.period_end
-        where records.period_rule = 'mean_stock'
-        group by all
-    ),
+-- A sum over the mean of a monthly stock: the denominator is the sum of the stock / months with data.
+over_means as (
+    select
+        records.kpi_id,
+        periods.period_type,
+        periods.period,
+        records.member_code,
+        records.category_group,
+        sum(records.numerator) filter (where records.is_counted) as numerator,
+        sum(records.denominator) filter (where records.is_counted)
+        / count(distinct records.event_date) filter (where records.is_counted) as denominator,
+        count(*) filter (where records.is_counted) as counted,
+        sum(records.known_weight) as known_weight,
+        sum(records.unknown_weight) as unknown_weight
+    from records
+    inner join periods on records.event_date between periods.period_start and periods.period_end
+    where records.period_rule = 'mean_stock'
+    group by all
+),
 
-    years_only as (
-        select
-            records.kpi_id,
-            periods.period_type,
-            periods.period,
-            records.member_code,
-            records.category_group,
-            sum(records.numerator) filter (where records.is_counted) as numerator,
-            sum(records.denominator) filter (where records.is_counted) as denominator,
-            count(*) filter (where records.is_counted) as counted,
-            sum(records.known_weight) as known_weight,
-            sum(records.unknown_weight) as unknown_weight
-        from records
-        inner join periods on records.event_date between periods.period_start and periods.period_end
-        where records.period_rule = 'year_only' and periods.period_type = 'year'
-        group by all
-    ),
+years_only as (
+    select
+        records.kpi_id,
+        periods.period_type,
+        periods.period,
+        records.member_code,
+        records.category_group,
+        sum(records.numerator) filter (where records.is_counted) as numerator,
+        sum(records.denominator) filter (where records.is_counted) as denominator,
+        count(*) filter (where records.is_counted) as counted,
+        sum(records.known_weight) as known_weight,
+        sum(records.unknown_weight) as unknown_weight
+    from records
+    inner join periods on records.event_date between periods.period_start and periods.period_end
+    where records.period_rule = 'year_only' and periods.period_type = 'year'
+    group by all
+),
 
-    quotients as (
-        select kpi_id, period_type, period, member_code, category_group, numerator, denominator, counted, known_weight, unknown_weight from additive
-        union all by name
-        select * from stocks
-        union all by name
-        select * from states
-        union all by name
-        select * from over_means
-        union all by name
-        select * from years_only
-    )
+quotients as (
+    select
+        kpi_id,
+        period_type,
+        period,
+        member_code,
+        category_group,
+        numerator,
+        denominator,
+        counted,
+        known_weight,
+        unknown_weight
+    from additive
+    union all by name
+    select * from stocks
+    union all by name
+    select * from states
+    union all by name
+    select * from over_means
+    union all by name
+    select * from years_only
+)
 
 select
     quotients.kpi_id,
@@ -169,7 +181,9 @@ select
     case
         when quotients.counted = 0 then null
         when catalogue.aggregation = 'sum' then cast(quotients.numerator as double)
-        when quotients.denominator <> 0 then cast(quotients.numerator as double) / cast(quotients.denominator as double)
+        when
+            quotients.denominator <> 0
+            then cast(quotients.numerator as double) / cast(quotients.denominator as double)
     end as actual,
     quotients.known_weight,
     quotients.unknown_weight

@@ -2,72 +2,96 @@
 -- The published combinations only: (ALL, ALL), (member, ALL) and (ALL, group).
 {{ config(materialized='table') }}
 with
-    catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
+catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
 
-    settings as (select as_of from {{ source('run', 'settings') }}),
+settings as (select as_of from {{ source('run', 'settings') }}),
 
-    registers as (
-        select
-            evidence.kpi_id,
-            evidence.member_code,
-            evidence.category_group,
-            cast(date_trunc('month', evidence.event_date) as date) as month_start,
-            sum(evidence.numerator) filter (where evidence.exclusion is null) as numerator,
-            sum(evidence.denominator) filter (where evidence.exclusion is null) as denominator,
-            count(*) filter (where evidence.exclusion is null) as counted,
-            sum(cast(evidence.known_weight as decimal(38, 10))) as known_weight,
-            sum(cast(evidence.unknown_weight as decimal(38, 10))) as unknown_weight
-        from {{ ref('int_evidence') }} as evidence
-        group by all
-    ),
+registers as (
+    select
+        evidence.kpi_id,
+        evidence.member_code,
+        evidence.category_group,
+        cast(date_trunc('month', evidence.event_date) as date) as month_start,
+        sum(evidence.numerator) filter (where evidence.exclusion is null) as numerator,
+        sum(evidence.denominator) filter (where evidence.exclusion is null) as denominator,
+        count(*) filter (where evidence.exclusion is null) as counted,
+        sum(cast(evidence.known_weight as decimal(38, 10))) as known_weight,
+        sum(cast(evidence.unknown_weight as decimal(38, 10))) as unknown_weight
+    from {{ ref('int_evidence') }} as evidence
+    group by all
+),
 
-    ledgers as (
-        {% set ns = namespace(first=true) %}
-        {% for kpi_id in var('indicators') %}
-            {% set relation = ref('kpi_' ~ kpi_id) %}
-            {% set kpi = indicator(kpi_id) %}
-            {% if kpi.get('own_dimensions') and kpi.get('aggregation') in ['ratio', 'sum'] %}
-                {% if not ns.first %} union all {% endif %}
-                {% set ns.first = false %}
-                select
-                    '{{ kpi_id }}' as kpi_id,
-                    member_code,
-                    category_group,
-                    cast(date_trunc('month', event_date) as date) as month_start,
-                    cast(sum(numerator) filter (where exclusion is null) as decimal(38, 10)) as numerator,
-                    cast(sum(denominator) filter (where exclusion is null) as decimal(38, 10)) as denominator,
-                    count(*) filter (where exclusion is null) as counted,
-                    cast(sum(known_weight) as decimal(38, 10)) as known_weight,
-                    cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight
-                from {{ relation }}
-                where event_date <= (select as_of from settings)
-                group by all
-            {% endif %}
-        {% endfor %}
-        {% if ns.first %}
-            select null as kpi_id, null as member_code, null as category_group, null as month_start,
-            null as numerator, null as denominator, null as counted, null as known_weight, null as unknown_weight
-            where false
+ledgers as (
+            {% set ns = namespace(first=true) %}
+    {% for kpi_id in var('indicators') %}
+                    {% set relation = ref('kpi_' ~ kpi_id) %}
+                    {% set kpi = indicator(kpi_id) %}
+        {% if kpi.get('own_dimensions') and kpi.get('aggregation') in ['ratio', 'sum'] %}
+            {% if not ns.first %} union all {% endif %}
+                            {% set ns.first = false %}
+            select
+                '{{ kpi_id }}' as kpi_id,
+                member_code,
+                category_group,
+                cast(date_trunc('month', event_date) as date) as month_start,
+                cast(sum(numerator) filter (where exclusion is null) as decimal(38, 10)) as numerator,
+                cast(sum(denominator) filter (where exclusion is null) as decimal(38, 10)) as denominator,
+                count(*) filter (where exclusion is null) as counted,
+                cast(sum(known_weight) as decimal(38, 10)) as known_weight,
+                cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight
+            from {{ relation }}
+            where event_date <= (select settings.as_of from settings)
+            group by all
         {% endif %}
-    ),
+                            {% endfor %}
+    {% if ns.first %}
+        select
+            null as kpi_id,
+            null as member_code,
+            null as category_group,
+            null as month_start,
+            null as numerator,
+            null as denominator,
+            null as counted,
+            null as known_weight,
+            null as unknown_weight
+        where false
+    {% endif %}
+),
 
-    combined as (
-        select kpi_id, member_code, 'ALL' as category_group, * exclude (kpi_id, member_code, category_group)
-        from registers
-        union all
-        select * from registers where member_code = 'ALL' and category_group is not null
-        union all
-        select kpi_id, 'ALL' as member_code, 'ALL' as category_group, * exclude (kpi_id, member_code, category_group)
-        from ledgers
-        union all
-        select kpi_id, member_code, 'ALL' as category_group, * exclude (kpi_id, member_code, category_group)
-        from ledgers
-        where member_code is not null
-        union all
-        select kpi_id, 'ALL' as member_code, category_group, * exclude (kpi_id, member_code, category_group)
-        from ledgers
-        where category_group is not null
-    )
+combined as (
+    select
+        kpi_id,
+        member_code,
+        'ALL' as category_group,
+        * exclude (kpi_id, member_code, category_group)
+    from registers
+    union all
+    select * from registers where member_code = 'ALL' and category_group is not null
+    union all
+    select
+        kpi_id,
+        'ALL' as member_code,
+        'ALL' as category_group,
+        * exclude (kpi_id, member_code, category_group)
+    from ledgers
+    union all
+    select
+        kpi_id,
+        member_code,
+        'ALL' as category_group,
+        * exclude (kpi_id, member_code, category_group)
+    from ledgers
+    where member_code is not null
+    union all
+    select
+        kpi_id,
+        'ALL' as member_code,
+        category_group,
+        * exclude (kpi_id, member_code, category_group)
+    from ledgers
+    where category_group is not null
+)
 
 select
     combined.kpi_id,

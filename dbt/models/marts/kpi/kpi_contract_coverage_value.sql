@@ -7,7 +7,8 @@ invoice_lines as (
 select
     {{ invoice_line_id() }} as record_id,
     booking_date as event_date,
-    case when compliance_class in ('on_contract', 'over_ceiling', 'wild') then amount_net else 0 end as numerator,
+    case when compliance_class in ('on_contract', 'over_ceiling', 'wild') then amount_net else 0 end
+        as numerator,
     amount_net as denominator,
     case
         when compliance_class = 'excluded' then 'out_of_scope:excluded'

@@ -1,7 +1,7 @@
 with
 
 invoices as (
-    select * from {{ ref('int_invoices') }}
+    select * from {{ ref('fct_invoice') }}
 )
 
 select

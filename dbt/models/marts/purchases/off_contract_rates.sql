@@ -11,7 +11,7 @@ invoice_lines as not materialized (
 ),
 
 invoices as not materialized (
-    select * from {{ ref('int_invoices') }}
+    select * from {{ ref('fct_invoice') }}
 ),
 
 periods as (
@@ -19,48 +19,49 @@ periods as (
 ),
 
 -- Groups by month, which every period is made of; the many suppliers by quarter, as they are published.
-{% for level, column, grain in [('group', 'category_group', 'month'), ('supplier', 'supplier_id', 'quarter')] %}
-    amounts_by_{{ level }} as (
-        select
-            cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
-            member_code,
-            {{ column }} as place,
-            {% for class in classes %}
-                sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount,
-            {% endfor %}
-        from invoice_lines
-        group by all
-    ),
+{% for level, grain in [('group', 'month'), ('supplier', 'quarter')] %}
+{% set column = levels[level] %}
+amounts_by_{{ level }} as (
+    select
+        cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
+        member_code,
+        {{ column }} as place,
+        {% for class in classes %}
+        sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount{{ ',' if not loop.last }}
+        {% endfor %}
+    from invoice_lines
+    group by all
+),
 
-    -- An invoice's class and place are those of its largest line, so these counts add up over time.
-    classes_by_{{ level }} as (
-        select
-            cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
-            member_code,
-            {{ column }} as place,
-            count(*) filter (where largest_class = 'wild') as wild_largest,
-            count(*) as area_largest
-        from invoices
-        where
-            largest_class in ('on_contract', 'over_ceiling', 'wild')
-            and not is_credit_note
-        group by all
-    ),
+-- An invoice's class and place are those of its largest line, so these counts add up over time.
+classes_by_{{ level }} as (
+    select
+        cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
+        member_code,
+        {{ column }} as place,
+        count(*) filter (where largest_class = 'wild') as wild_largest,
+        count(*) as area_largest
+    from invoices
+    where
+        largest_class in ('on_contract', 'over_ceiling', 'wild')
+        and not is_credit_note
+    group by all
+),
 
-    -- Within one month, an invoice with one supplier and one group is one invoice wherever it is counted.
-    invoices_by_{{ level }} as (
-        select
-            cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
-            member_code,
-            {{ column }} as place,
-            is_one_{{ level }} as is_one_place,
-            {% for class in classes %}
-                count(*) filter (where has_{{ class }}) as {{ class }}_invoices,
-            {% endfor %}
-        from invoices
-        where is_one_month
-        group by all
-    ),
+-- Within one month, an invoice with one supplier and one group is one invoice wherever it is counted.
+invoices_by_{{ level }} as (
+    select
+        cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
+        member_code,
+        {{ column }} as place,
+        is_one_{{ level }} as is_one_place,
+        {% for class in classes %}
+        count(*) filter (where has_{{ class }}) as {{ class }}_invoices{{ ',' if not loop.last }}
+        {% endfor %}
+    from invoices
+    where is_one_month
+    group by all
+),
 {% endfor %}
 
 -- The others are counted from their lines: invoices over several suppliers, groups or months.
@@ -98,65 +99,65 @@ measures as (
         select * exclude (is_one_place) from invoices_by_group
     ) as by_group
     {% for level, column in levels.items() if column is not none %}
+    union all by name
+    select
+        '{{ level }}' as level,
+        *
+    from (
+        select * from amounts_by_{{ level }}
+        union all by name
+        select * from classes_by_{{ level }}
+        union all by name
+        select * exclude (is_one_place) from invoices_by_{{ level }}
+        where is_one_place
         union all by name
         select
-            '{{ level }}' as level,
-            *
+            start_date,
+            member_code,
+            {{ column }} as place,
+            {% for class in classes %}
+            count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices{{ ',' if not loop.last }}
+            {% endfor %}
         from (
-            select * from amounts_by_{{ level }}
-            union all by name
-            select * from classes_by_{{ level }}
-            union all by name
-            select * exclude (is_one_place) from invoices_by_{{ level }}
-            where is_one_place
-            union all by name
-            select
-                start_date,
-                member_code,
-                {{ column }} as place,
-                {% for class in classes %}
-                    count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices,
-                {% endfor %}
-            from (
-                select distinct {{ invoice_key }}, start_date, member_code, {{ column }}, compliance_class
-                from spread_lines
-                where is_one_month and not is_one_{{ level }}
-            ) as spread
-            group by all
-        ) as by_{{ level }}
-        where place is not null
+            select distinct {{ invoice_key }}, start_date, member_code, {{ column }}, compliance_class
+            from spread_lines
+            where is_one_month and not is_one_{{ level }}
+        ) as spread
+        group by all
+    ) as by_{{ level }}
+    where place is not null
     {% endfor %}
 ),
 
 -- An invoice booked in several months is one invoice in a period that holds them all.
 over_months as (
     {% for level, column in levels.items() %}
-        {% set place = "'ALL'" if column is none else column %}
-        select
-            '{{ level }}' as level,
-            period_type,
-            period,
-            member_code,
-            place,
-            {% for class in classes %}
-                count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices,
-            {% endfor %}
-        from (
-            select distinct
-                {{ invoice_key }},
-                periods.period_type,
-                periods.period,
-                spread_lines.member_code,
-                {{ place }} as place,
-                spread_lines.compliance_class
-            from spread_lines
-            inner join periods on spread_lines.start_date between periods.period_start and periods.period_end
-            where
-                not spread_lines.is_one_month
-                {% if column is not none %}and spread_lines.{{ column }} is not null{% endif %}
-        ) as spread
-        group by all
-        {% if not loop.last %}union all{% endif %}
+            {% set place = "'ALL'" if column is none else column %}
+    select
+        '{{ level }}' as level,
+        period_type,
+        period,
+        member_code,
+        place,
+        {% for class in classes %}
+        count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices{{ ',' if not loop.last }}
+        {% endfor %}
+    from (
+        select distinct
+            {{ invoice_key }},
+            periods.period_type,
+            periods.period,
+            spread_lines.member_code,
+            {{ place }} as place,
+            spread_lines.compliance_class
+        from spread_lines
+        inner join periods on spread_lines.start_date between periods.period_start and periods.period_end
+        where
+            not spread_lines.is_one_month
+            {% if column is not none %}and spread_lines.{{ column }} is not null{% endif %}
+    ) as spread
+    group by all
+    {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 
@@ -186,10 +187,10 @@ totals as (
         case when level = 'group' then place else 'ALL' end as category_group,
         case when level = 'supplier' then place else 'ALL' end as supplier_id,
         {% for class in classes %}
-            cast(coalesce(sum({{ class }}_amount), 0) as decimal(18, 2)) as {{ class }}_amount,
+        cast(coalesce(sum({{ class }}_amount), 0) as decimal(18, 2)) as {{ class }}_amount,
         {% endfor %}
         {% for class in classes %}
-            cast(coalesce(sum({{ class }}_invoices), 0) as bigint) as {{ class }}_invoices,
+        cast(coalesce(sum({{ class }}_invoices), 0) as bigint) as {{ class }}_invoices,
         {% endfor %}
         cast(sum(wild_largest) as double) as wild_largest,
         cast(sum(area_largest) as double) as area_largest
@@ -205,7 +206,9 @@ denominators as (
     select
         *,
         nullif(on_contract_amount + over_ceiling_amount + wild_amount, 0) as area_amount,
-        nullif(on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount + unclassified_amount, 0)
+        nullif(
+            on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount + unclassified_amount, 0
+        )
             as purchase_amount
     from totals
 )
@@ -217,10 +220,10 @@ select
     category_group,
     supplier_id,
     {% for class in classes %}
-        {{ class }}_amount,
+    {{ class }}_amount,
     {% endfor %}
     {% for class in classes %}
-        {{ class }}_invoices,
+    {{ class }}_invoices,
     {% endfor %}
     cast(wild_amount as double) / cast(area_amount as double) as off_contract_rate_value,
     wild_largest / nullif(area_largest, 0) as off_contract_rate_count,

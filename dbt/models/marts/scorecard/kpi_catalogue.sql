@@ -2,31 +2,33 @@
 {% set words = [
     'name_sv', 'name_en', 'objective', 'unit', 'direction', 'basis', 'aggregation', 'definition_sv', 'definition_en',
     'numerator_sv', 'numerator_en', 'denominator_sv', 'denominator_en', 'weakness_sv', 'weakness_en',
-    'source_document', 'record_kind', 'version', 'since', 'period_rule',
+    'source_document', 'record_kind', 'version', 'since', 'period_rule', 'coverage_like',
 ] %}
 with
-    deliveries as (select * from {{ source('run', 'deliveries') }}),
+deliveries as (select * from {{ source('run', 'deliveries') }}),
 
-    declared as (
-        {% for kpi_id in var('indicators') %}
-            {% set kpi = indicator(kpi_id) %}
-            {% if not loop.first %} union all {% endif %}
-            -- depends on {{ ref('kpi_' ~ kpi_id) }}
-            select
-                {{ loop.index }} as position,
-                '{{ kpi_id }}' as kpi_id,
-                {% for word in words %} {{ literal(kpi.get(word)) }} as {{ word }}, {% endfor %}
-                {{ 'true' if kpi.get('event_count') else 'false' }} as is_event_count,
-                {{ 'true' if kpi.get('own_dimensions') else 'false' }} as has_own_dimensions,
-                {{ (kpi.get('requires') or []) | tojson | replace('"', "'") }}::varchar[] as requires,
-                {{ (kpi.get('requires_any') or []) | tojson | replace('"', "'") }}::varchar[] as requires_any
-        {% endfor %}
-    )
+declared as (
+    {% for kpi_id in var('indicators') %}
+                    {% set kpi = indicator(kpi_id) %}
+        {% if not loop.first %} union all {% endif %}
+        -- depends on {{ ref('kpi_' ~ kpi_id) }}
+        select
+            {{ loop.index }} as position,
+            '{{ kpi_id }}' as kpi_id,
+            {% for word in words %} {{ literal(kpi.get(word)) }} as {{ word }},
+            {% endfor %}
+            {{ 'true' if kpi.get('event_count') else 'false' }} as is_event_count,
+            {{ 'true' if kpi.get('own_dimensions') else 'false' }} as has_own_dimensions,
+            {{ (kpi.get('requires') or []) | tojson | replace('"', "'") }}::varchar[] as requires,
+            {{ (kpi.get('requires_any') or []) | tojson | replace('"', "'") }}::varchar[] as requires_any
+    {% endfor %}
+)
 
 select
     declared.position,
     declared.kpi_id,
-    {% for word in words %} declared.{{ word }}, {% endfor %}
+    {% for word in words %} declared.{{ word }},
+    {% endfor %}
     declared.is_event_count,
     declared.has_own_dimensions,
     array_to_string(declared.requires, ', ') as requires,

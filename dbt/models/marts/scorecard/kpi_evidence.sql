@@ -2,7 +2,6 @@
 -- The records behind every figure. What rests on the ledger is a view over the ledger's facts, never a copy.
 -- One row per indicator, record and member (ALL included).
 {{ config(materialized='view') }}
-{% set columns = 'record_id, event_date, cast(numerator as decimal(38, 10)) as numerator, cast(denominator as decimal(38, 10)) as denominator, exclusion, source_file, source_row' %}
 select
     kpi_id,
     record_kind,
@@ -36,12 +35,13 @@ from {{ ref('kpi_evidence_register') }}
             ledger.source_file,
             ledger.source_row
         from {{ relation }} as ledger
-        cross join lateral (
-            select ledger.member_code as member_code where ledger.member_code is not null
-            union all
-            select 'ALL' as member_code
-        ) as dimensions
+        cross join
+            lateral (
+                select ledger.member_code where ledger.member_code is not null
+                union all
+                select 'ALL' as member_code
+            ) as dimensions
         inner join {{ ref('kpi_catalogue') }} as catalogue
             on catalogue.kpi_id = '{{ kpi_id }}' and catalogue.is_live
     {% endif %}
-{% endfor %}
+            {% endfor %}
