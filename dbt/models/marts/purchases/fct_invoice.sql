@@ -27,13 +27,14 @@ summed as (
         any_value(invoice_lines.member_code) as member_code,
         sum(invoice_lines.amount_net) as total_amount,
         {% for class in classes %}
-            sum(invoice_lines.amount_net)
-                filter (where invoice_lines.compliance_class = '{{ class }}') as {{ class }}_amount,
+        sum(invoice_lines.amount_net)
+        filter (where invoice_lines.compliance_class = '{{ class }}') as {{ class }}_amount,
         {% endfor %}
         sum(abs(invoice_lines.amount_net))
-            filter (where invoice_lines.compliance_class not in ('excluded', 'unclassified')) as classified_gross_amount,
+        filter (where invoice_lines.compliance_class not in ('excluded', 'unclassified'))
+            as classified_gross_amount,
         sum(abs(invoice_lines.amount_net))
-            filter (where invoice_lines.compliance_class = 'unclassified') as unclassified_gross_amount,
+        filter (where invoice_lines.compliance_class = 'unclassified') as unclassified_gross_amount,
         max_by(
             struct_pack(
                 category_group := invoice_lines.category_group,
@@ -46,8 +47,8 @@ summed as (
         ) as largest_line,
         {{ is_one_value('invoice_lines.supplier_id') }} as is_one_supplier,
         {{ is_one_value('invoice_lines.category_group') }} as is_one_group,
-        date_trunc('month', min(invoice_lines.booking_date)) = date_trunc('month', max(invoice_lines.booking_date))
-            as is_one_month
+        date_trunc('month', min(invoice_lines.booking_date))
+        = date_trunc('month', max(invoice_lines.booking_date)) as is_one_month
     from invoice_lines
     inner join long_invoices
         on
@@ -60,7 +61,12 @@ summed as (
 weighed as (
     select
         *,
-        greatest({% for class in classes %}abs({{ class }}_amount){{ ', ' if not loop.last }}{% endfor %}) as largest_amount
+        greatest(
+            {% for class in classes %}
+            abs({{ class }}_amount),
+            {% endfor %}
+            0
+        ) as largest_amount
     from summed
 )
 
@@ -69,26 +75,26 @@ select
     fiscal_year,
     invoice_id,
     member_code,
-    largest_line.category_group as category_group,
-    largest_line.supplier_id as supplier_id,
-    largest_line.booking_date as booking_date,
+    struct_extract(largest_line, 'category_group') as category_group,
+    struct_extract(largest_line, 'supplier_id') as supplier_id,
+    struct_extract(largest_line, 'booking_date') as booking_date,
     -- Equal amounts: the class that stands first in the ladder.
     case
         {% for class in classes %}
-            when abs({{ class }}_amount) = largest_amount then '{{ class }}'
+        when abs({{ class }}_amount) = largest_amount then '{{ class }}'
         {% endfor %}
     end as largest_class,
     total_amount < 0 as is_credit_note,
     {% for class in classes %}
-        {{ class }}_amount is not null as has_{{ class }},
+    {{ class }}_amount is not null as has_{{ class }},
     {% endfor %}
     cast(coalesce(classified_gross_amount, 0) as decimal(18, 2)) as classified_gross_amount,
     cast(coalesce(unclassified_gross_amount, 0) as decimal(18, 2)) as unclassified_gross_amount,
     is_one_supplier,
     is_one_group,
     is_one_month,
-    largest_line.source_file as source_file,
-    largest_line.source_row as source_row
+    struct_extract(largest_line, 'source_file') as source_file,
+    struct_extract(largest_line, 'source_row') as source_row
 from weighed
 union all
 select
@@ -102,7 +108,7 @@ select
     invoice_lines.compliance_class as largest_class,
     invoice_lines.amount_net < 0 as is_credit_note,
     {% for class in classes %}
-        invoice_lines.compliance_class = '{{ class }}' as has_{{ class }},
+    invoice_lines.compliance_class = '{{ class }}' as has_{{ class }},
     {% endfor %}
     cast(
         case
@@ -111,8 +117,10 @@ select
         end as decimal(18, 2)
     ) as classified_gross_amount,
     cast(
-        case when invoice_lines.compliance_class = 'unclassified' then abs(invoice_lines.amount_net) else 0 end
-        as decimal(18, 2)
+        case
+            when invoice_lines.compliance_class = 'unclassified' then abs(invoice_lines.amount_net)
+            else 0
+        end as decimal(18, 2)
     ) as unclassified_gross_amount,
     true as is_one_supplier,
     true as is_one_group,

@@ -25,10 +25,10 @@ amounts_by_{{ level }} as (
     select
         cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
         member_code,
-        {{ column }} as place,
         {% for class in classes %}
-        sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount{{ ',' if not loop.last }}
+        sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount,
         {% endfor %}
+        {{ column }} as place
     from invoice_lines
     group by all
 ),
@@ -53,11 +53,11 @@ invoices_by_{{ level }} as (
     select
         cast(date_trunc('{{ grain }}', booking_date) as date) as start_date,
         member_code,
-        {{ column }} as place,
         is_one_{{ level }} as is_one_place,
         {% for class in classes %}
-        count(*) filter (where has_{{ class }}) as {{ class }}_invoices{{ ',' if not loop.last }}
+        count(*) filter (where has_{{ class }}) as {{ class }}_invoices,
         {% endfor %}
+        {{ column }} as place
     from invoices
     where is_one_month
     group by all
@@ -114,10 +114,10 @@ measures as (
         select
             start_date,
             member_code,
-            {{ column }} as place,
             {% for class in classes %}
-            count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices{{ ',' if not loop.last }}
+            count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices,
             {% endfor %}
+            {{ column }} as place
         from (
             select distinct {{ invoice_key }}, start_date, member_code, {{ column }}, compliance_class
             from spread_lines
@@ -132,16 +132,16 @@ measures as (
 -- An invoice booked in several months is one invoice in a period that holds them all.
 over_months as (
     {% for level, column in levels.items() %}
-            {% set place = "'ALL'" if column is none else column %}
+    {% set place = "'ALL'" if column is none else column %}
     select
         '{{ level }}' as level,
         period_type,
         period,
         member_code,
-        place,
         {% for class in classes %}
-        count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices{{ ',' if not loop.last }}
+        count(*) filter (where compliance_class = '{{ class }}') as {{ class }}_invoices,
         {% endfor %}
+        place
     from (
         select distinct
             {{ invoice_key }},
@@ -163,7 +163,7 @@ over_months as (
 
 placed as (
     select
-        measures.* exclude (start_date),
+        measures.*,
         periods.period_type,
         periods.period
     from measures

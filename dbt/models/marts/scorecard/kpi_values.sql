@@ -7,10 +7,13 @@ catalogue as (select * from {{ ref('kpi_catalogue') }}),
 
 periods as (select * from {{ ref('dim_period') }}),
 
+every_measure as (select * from {{ ref('int_kpi_measures') }}),
+
+-- Members and groups are published where they have a basis, the whole always.
 measures as (
     select *
-    from {{ ref('int_kpi_measures') }}
-    where known_weight > 0 or unknown_weight > 0 or (member_code = 'ALL' and category_group = 'ALL')
+    from every_measure
+    where actual is not null or unknown_weight > 0 or (member_code = 'ALL' and category_group = 'ALL')
 ),
 
 targets as (
@@ -94,7 +97,7 @@ figures as (
             and keys.period = measures.period
             and keys.member_code = measures.member_code
             and keys.category_group = measures.category_group
-    left join measures as covering
+    left join every_measure as covering
         on
             coalesce(catalogue.coverage_like, keys.kpi_id) = covering.kpi_id
             and keys.period_type = covering.period_type
