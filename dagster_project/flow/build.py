@@ -120,10 +120,10 @@ def write_arrivals(
         "deliveries",
         pl.DataFrame(
             [
-                {"source": name, "is_delivered": outcome.is_delivered}
+                {"source": name, "is_delivered": outcome.is_delivered, "is_register": outcome.is_register}
                 for name, outcome in reconciled.sources.items()
             ],
-            schema={"source": pl.String, "is_delivered": pl.Boolean},
+            schema={"source": pl.String, "is_delivered": pl.Boolean, "is_register": pl.Boolean},
         ).sort("source"),
     )
     schema: dict[str, Any] = {

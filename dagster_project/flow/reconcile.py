@@ -79,6 +79,7 @@ class SourceOutcome:
 
     source: str
     is_delivered: bool
+    is_register: bool  # delivered as the source itself, not only through a foreign format
     rows_read: int
     rows_accepted: int
     own_errors: int
@@ -739,6 +740,7 @@ class Reconciler:
         result.sources[source.name] = SourceOutcome(
             source=source.name,
             is_delivered=any(file.rejected is None for file in files) or bool(self._derived.get(source.name)),
+            is_register=any(file.rejected is None for file in files),
             rows_read=read,
             rows_accepted=accepted,
             own_errors=own_rows.height,

@@ -160,8 +160,6 @@ class Refresh:
 
     def reconcile(self) -> Iterator[str]:
         """Decide every row's fate, source by source, parents first; yields each source's name when it is done."""
-        for name in ADAPTERS:
-            self.parse(name)
         forget_parsed(self.workspace, [file for files in self.parsed.values() for file in files])
         self._connection = build.fresh(self.workspace, self.settings, self.as_of)
         reconciler = Reconciler(self._connection, self.contracts, arrival_rules())
@@ -183,7 +181,7 @@ class Refresh:
 
     def arrive(self) -> Reconciled:
         """Parse and reconcile everything that is delivered, without judging it."""
-        for source in self.contracts:
+        for source in (*self.contracts, *ADAPTERS):
             self.parse(source)
         for _ in self.reconcile():
             pass

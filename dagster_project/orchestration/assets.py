@@ -12,6 +12,7 @@ from dagster_dbt import dbt_assets
 from dagster_project.contracts import load_contracts
 from dagster_project.expectations import arrival_judgements, mart_expectations
 from dagster_project.flow import validate
+from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.validate import Verdict
 from dagster_project.orchestration.dbt_project import MANIFEST, Translator, dbt_cli, manifest
 from dagster_project.orchestration.resource import RefreshResource
@@ -24,13 +25,16 @@ MARTS_GATE = dg.AssetKey("marts_gate")
 @dg.multi_asset(
     name="parsed",
     specs=[
-        dg.AssetSpec(["parsed", name], group_name="a_parsed", description=source.description)
-        for name, source in _CONTRACTS.items()
+        *(
+            dg.AssetSpec(["parsed", name], group_name="a_parsed", description=source.description)
+            for name, source in _CONTRACTS.items()
+        ),
+        *(dg.AssetSpec(["parsed", name], group_name="a_parsed") for name in ADAPTERS),
     ],
 )
 def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
-    """Files read and standardised, per source."""
-    for name in _CONTRACTS:
+    """Files read and standardised, per source and foreign format."""
+    for name in (*_CONTRACTS, *ADAPTERS):
         files = refresh.run.parse(name)
         yield dg.MaterializeResult(
             asset_key=["parsed", name],
@@ -51,6 +55,7 @@ def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
             group_name="b_reconciled",
             deps=[
                 ["parsed", name],
+                *(["parsed", adapter] for adapter in ADAPTERS),
                 *(["reconciled", to] for to in sorted({r.to for r in source.references} - {name})),
             ],
         )

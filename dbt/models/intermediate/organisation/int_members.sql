@@ -29,14 +29,14 @@ member_codes as (
     where settings.all_members
 ),
 
--- The municipality or region itself lends its name to the code.
+-- The municipality or region itself lends its name to the code; else the unit that bears the code as its own.
 owner_names as (
     select
         member_code,
         unit_name
     from organisations
-    where kind in ('municipality', 'region')
-    qualify row_number() over (partition by member_code order by kind, unit_id) = 1
+    where kind in ('municipality', 'region') or unit_id = member_code
+    qualify row_number() over (partition by member_code order by kind nulls last, unit_id) = 1
 )
 
 select

@@ -15,8 +15,7 @@ select
         when largest_class = 'unclassified' then 'unknown:unclassified'
         when largest_class = 'uncovered' then 'not_applicable:uncovered'
     end as exclusion,
-    classified_gross_amount as known_weight,
-    unclassified_gross_amount as unknown_weight,
+    {{ coverage_by_record() }},
     member_code,
     category_group,
     source_file,

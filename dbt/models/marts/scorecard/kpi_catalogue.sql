@@ -35,7 +35,10 @@ select
     array_to_string(declared.requires_any, ', ') as requires_any,
     not exists (
         select 1 from deliveries
-        where list_contains(declared.requires, deliveries.source) and not deliveries.is_delivered
+        where
+            list_contains(declared.requires, deliveries.source)
+            -- That nothing happened is known only from the register of what happens.
+            and not (deliveries.is_register or (deliveries.is_delivered and not declared.is_event_count))
     )
     and (
         len(declared.requires_any) = 0
