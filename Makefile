@@ -23,7 +23,7 @@ lint: $(READY)
 	$(BIN)/ruff check dagster_project tests benchmarks
 	$(BIN)/ruff format --check dagster_project tests benchmarks
 	$(BIN)/mypy dagster_project
-	$(BIN)/sqlfluff lint dbt/models dbt/macros dbt/tests --processes 2
+	$(BIN)/sqlfluff lint dbt/models --processes 2
 
 dbt-test: $(READY)
 	$(BIN)/python -m pytest tests/dbt -q

@@ -1,8 +1,8 @@
 """The command line: parses what was asked, calls the step, and says how it went in plain words.
 
-What does not belong here: any work on data. Heavy libraries are imported inside the commands, so that `--help` is
-quick. Exit codes: 0 published, nothing new or nothing to object; 2 stopped by validation; 3 the data folder is held by
-another run; 1 anything else.
+What does not belong here: any work on data. Heavy libraries are imported inside the commands, so that `--help`
+is quick. Exit codes: 0 published, nothing new or nothing to object; 2 stopped by validation; 3 the data folder is
+held by another run; 1 anything else.
 """
 
 from __future__ import annotations
@@ -44,8 +44,22 @@ def _date(_context: click.Context, _parameter: click.Parameter, value: str | Non
         raise PlainError(message("cli.bad_date", value=value)) from error
 
 
+class _State:
+    """What the entry point must know of a command that failed: where its data folder is."""
+
+    data: Path | None = None
+
+
+def _chosen(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
+    context.find_object(_State).data = value  # type: ignore[union-attr]
+    return value
+
+
 def _option_data(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--data", type=click.Path(path_type=Path), help=message("cli.help.data"))(command)
+    option = click.option(
+        "--data", type=click.Path(path_type=Path), callback=_chosen, help=message("cli.help.data")
+    )
+    return option(command)
 
 
 def _option_as_of(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -219,8 +233,9 @@ def _opened(data: Path | None, as_of: date | None, accept_quarantine: bool, wait
 
 def main() -> None:
     """Entry point: every fault ends in a plain sentence and an exit code, never a traceback on screen."""
+    state = _State()
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, obj=state)
     except click.exceptions.Exit as leaving:
         sys.exit(leaving.exit_code)
     except PlainError as error:
@@ -233,10 +248,10 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_OTHER)
     except Exception as error:
-        sys.exit(_told(error))
+        sys.exit(_told(error, state.data))
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, data: Path | None) -> int:
     """Say what a fault means; what nobody foresaw is kept in a log with its details."""
     from dagster_project.contracts import ContractError
     from dagster_project.expectations import ExpectationError
@@ -250,7 +265,7 @@ def _told(error: Exception) -> int:
     if isinstance(error, (SettingsError, PublishError, LockError, ContractError, ExpectationError)):
         click.echo(str(error), err=True)
         return EXIT_OTHER
-    log = data_folder().warehouse / "logs" / f"fault-{datetime.now():%Y%m%dT%H%M%S}.log"
+    log = data_folder(data).warehouse / "logs" / f"fault-{datetime.now():%Y%m%dT%H%M%S}.log"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")

@@ -30,7 +30,9 @@ INVOICE_HEADER = "buyer_unit_id;invoice_id;line_no;supplier_id;invoice_date;book
 UNNUMBERED_HEADER = "buyer_unit_id;invoice_id;supplier_id;invoice_date;booking_date;account;amount_net\n"
 
 
-def deliver(folder: Path, files: dict[str, str], organisation: str = ORGANISATION, base: bool = True) -> Workspace:
+def deliver(
+    folder: Path, files: dict[str, str], organisation: str = ORGANISATION, base: bool = True
+) -> Workspace:
     """Write a data folder; `files` maps path under raw/ to text and adds to (or replaces) the base deliveries."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "organisation.yml").write_text(organisation, encoding="utf-8")

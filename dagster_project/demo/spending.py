@@ -91,10 +91,12 @@ class Spending:
         if name not in self._folded:
             frame = pl.concat(getattr(self, f"_{name}"))
             cell = ["month", "member", "group"]
-            if "thing" in frame.columns:
-                frame = frame.unique()
-            else:
-                frame = frame.group_by(cell).agg(pl.exclude(cell).sum())
+            folds = (
+                frame.lazy().unique()
+                if "thing" in frame.columns
+                else frame.lazy().group_by(cell).agg(pl.exclude(cell).sum())
+            )
+            frame = folds.collect()
             found: dict[Month, list[dict[str, object]]] = {}
             for row in frame.sort(frame.columns).iter_rows(named=True):
                 found.setdefault((row["month"] // 100, row["month"] % 100), []).append(row)

@@ -120,10 +120,20 @@ def write_arrivals(
         "deliveries",
         pl.DataFrame(
             [
-                {"source": name, "is_delivered": outcome.is_delivered, "is_register": outcome.is_register}
+                {
+                    "source": name,
+                    "is_delivered": outcome.is_delivered,
+                    "is_register": outcome.is_register,
+                    "accepted_share": 1.0,
+                }
                 for name, outcome in reconciled.sources.items()
             ],
-            schema={"source": pl.String, "is_delivered": pl.Boolean, "is_register": pl.Boolean},
+            schema={
+                "source": pl.String,
+                "is_delivered": pl.Boolean,
+                "is_register": pl.Boolean,
+                "accepted_share": pl.Float64,
+            },
         ).sort("source"),
     )
     schema: dict[str, Any] = {
@@ -158,6 +168,12 @@ def write_arrivals(
             },
         ),
     )
+
+
+def write_accepted_shares(connection: duckdb.DuckDBPyConnection, shares: Mapping[str, float]) -> None:
+    """Tell dbt of the sources that lost more rows than their tolerance and are computed with all the same."""
+    for source, share in shares.items():
+        connection.execute("update run.deliveries set accepted_share = ? where source = ?", [share, source])
 
 
 def show_arrivals(connection: duckdb.DuckDBPyConnection) -> None:
@@ -221,7 +237,7 @@ def write_dictionary(connection: duckdb.DuckDBPyConnection, manifest: Path) -> N
             "where table_schema = 'main' and table_catalog = current_database() order by table_name, ordinal_position"
         ).fetchall()
     ]
-    schema = {name: pl.String for name in ("table", "column", "type", "unit", "description")}
+    schema = dict.fromkeys(("table", "column", "type", "unit", "description"), pl.String)
     _table(connection, "mart_columns", pl.DataFrame(rows, schema=schema), schema="main")
 
 

@@ -63,6 +63,7 @@ class Settlement:
                 name: SourceOutcome(
                     source=name,
                     is_delivered=any(part.is_delivered for part in of_parts),
+                    is_register=False,
                     rows_read=sum(part.rows_read for part in of_parts),
                     rows_accepted=sum(part.rows_accepted for part in of_parts),
                     own_errors=sum(part.own_errors for part in of_parts),

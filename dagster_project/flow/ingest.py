@@ -48,10 +48,15 @@ class Delivery:
     modified_at: datetime
 
 
-def natural_key(file: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key: case-folded, numbers by value, so that `a_9` comes before `a_10`."""
-    parts = re.split(r"([0-9]+)", file.casefold())
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part)
+def natural_key(file: str) -> tuple[tuple[tuple[int, int, str], ...], str]:
+    """A sort key: case-folded, numbers by value, so that `a_9` comes before `a_10`; the ending last.
+
+    The ending takes no part in the order of names, so that `a.csv` comes before `a-rättelse.csv` and `a (2).csv`.
+    """
+    folded = file.casefold()
+    ending = "".join(Path(folded).suffixes[-2:] if folded.endswith(".gz") else Path(folded).suffixes[-1:])
+    parts = re.split(r"([0-9]+)", folded.removesuffix(ending))
+    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part), ending
 
 
 def deliveries(workspace: Workspace) -> list[Delivery]:

@@ -216,7 +216,8 @@ class Reconciler:
         return (
             f"select {own}, l.file_no, l.sheet, l.row from ({body}) as l left join ("
             f'select "{lookup.by}" as given, case when count(*) = 1 then min("{lookup.value}") '
-            f'when count(*) filter (where {preferred}) = 1 then min("{lookup.value}") filter (where {preferred}) end as value '
+            f"when count(*) filter (where {preferred}) = 1 then "
+            f'min("{lookup.value}") filter (where {preferred}) end as value '
             f'from delivered.{lookup.source} where "{lookup.by}" is not null group by all'
             f') as found on found.given = l."{lookup.column}"'
         )
@@ -239,7 +240,8 @@ class Reconciler:
         """Keys of quarantined rows, with where they are: what a child refers to when its parent is set aside."""
         self._con.execute(
             f"create table arrival.{source.name}_lost as "
-            f"select {_names(source)}, file_no, sheet, row, cast(null as varchar) as with_parent from arrival.{source.name}_unread "
+            f"select {_names(source)}, file_no, sheet, row, cast(null as varchar) as with_parent "
+            f"from arrival.{source.name}_unread "
             f"union all select {_names(source, 'p')}, p.file_no, p.sheet, p.row, o.with_parent "
             f"from arrival.{source.name}_parsed as p "
             f"join arrival.{source.name}_out as o on o.file_no = p.file_no and o.sheet = p.sheet and o.row = p.row "
@@ -262,7 +264,8 @@ class Reconciler:
     def _delivered_rows(self, source: Source) -> str:
         """A query for the accepted rows of a source with their provenance."""
         return (
-            f"select {_names(source, 'p')}, f.file as source_file, nullif(p.sheet, '') as source_sheet, p.row as source_row, "
+            f"select {_names(source, 'p')}, f.file as source_file, nullif(p.sheet, '') as source_sheet, "
+            "p.row as source_row, "
             f"'register' as origin from {self._standing(source)} as p "
             f"join arrival.{source.name}_files as f using (file_no)"
         )
@@ -501,8 +504,10 @@ class Reconciler:
                     f'cast(n."{c.name}" as varchar) as "new_{c.name}", cast(o."{c.name}" as varchar) as "old_{c.name}"'
                     for c in values
                 )
-                + " from (select *, lag(row) over w as before_row, lag(file_no) over w as before_file, lag(sheet) over w as before_sheet "
-                "from links where not coalesce(is_repeat, false) window w as (partition by key_hash order by file_no)) as n "
+                + " from (select *, lag(row) over w as before_row, lag(file_no) over w as before_file, "
+                "lag(sheet) over w as before_sheet "
+                "from links where not coalesce(is_repeat, false) "
+                "window w as (partition by key_hash order by file_no)) as n "
                 "join links as o on o.key_hash = n.key_hash and o.file_no = n.before_file and o.row = n.before_row "
                 "and o.sheet = n.before_sheet order by all"
             ).pl()
@@ -538,7 +543,8 @@ class Reconciler:
         self._con.register("offenders", offenders.select(*PROVENANCE, "with_parent").to_arrow())
         self._con.execute(
             f"insert into arrival.{source.name}_out "
-            "select distinct on (file_no, sheet, row) file_no, sheet, row, 'quarantined', with_parent from offenders as n "
+            "select distinct on (file_no, sheet, row) file_no, sheet, row, 'quarantined', with_parent "
+            "from offenders as n "
             f"where not exists (select 1 from arrival.{source.name}_out as o where o.fate = 'quarantined' "
             "and o.file_no = n.file_no and o.sheet = n.sheet and o.row = n.row)"
         )
@@ -627,7 +633,7 @@ class Reconciler:
             self._count(self._contracts[name], files, warned, result)
         for name in self._contracts:
             if name not in result.sources:
-                result.sources[name] = SourceOutcome(name, False, 0, 0, 0, 0, (), ())
+                result.sources[name] = SourceOutcome(name, False, False, 0, 0, 0, 0, (), ())
         given = self._given_by_file() if foreign else {}
         for outcome in foreign:
             result.files += [replace(count, rows_derived=given.get(count.file, 0)) for count in outcome.files]
@@ -772,7 +778,14 @@ def _file_issues(source: Source, file: ParsedFile) -> pl.DataFrame:
     """What is to be said of a file as a whole: that it was rejected, and what in it is kept out."""
     found: list[dict[str, object]] = []
     if file.rejected is not None:
-        found.append({"severity": "error", "rule": f"file.{file.rejected.rule}", "message_sv": file.rejected.sv, "message_en": file.rejected.en})
+        found.append(
+            {
+                "severity": "error",
+                "rule": f"file.{file.rejected.rule}",
+                "message_sv": file.rejected.sv,
+                "message_en": file.rejected.en,
+            }
+        )
     for rule, names in (("unknown_columns", file.unknown_columns), ("ignored_sheets", file.ignored_sheets)):
         if names:
             words = {"file": file.delivery.file, "names": ", ".join(names)}

@@ -31,6 +31,7 @@ from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed,
 from dagster_project.flow.reconcile import Reconciled, Reconciler
 from dagster_project.flow.validate import Verdict
 from dagster_project.flow.values.identity import pseudonym_key
+from dagster_project.messages import message
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace, load_settings
 
 SCHEMA_VERSION = "1"
@@ -154,7 +155,9 @@ class Refresh:
                 else:
                     contract = self.contracts[source]
                     files.append(parse_delivery(delivery, contract, self.settings, self.workspace))
-                self.progress(f"läser {source}", number, len(mine))
+                self.progress(
+                    message("cli.progress.parse", self.settings.language, source=source), number, len(mine)
+                )
             self.parsed[source] = files
             return files
 
@@ -169,7 +172,9 @@ class Refresh:
             with self.timed("reconcile"):
                 reconciler.source(source, self.parsed.get(name, []))
                 foreign.give(reconciler, settled, source, complements=False)
-            self.progress("stämmer av", number, len(self.contracts))
+            self.progress(
+                message("cli.progress.reconcile", self.settings.language), number, len(self.contracts)
+            )
             yield name
         with self.timed("reconcile"):
             reconciler.warnings_of_sets()
@@ -206,6 +211,10 @@ class Refresh:
                 self.accept_quarantine,
             )
         self._stop_if_told(keep)
+        if self.accept_quarantine and self._connection is not None:
+            build.write_accepted_shares(
+                self._connection, validate.accepted_shares(self.reconciled, self.settings)
+            )
         return self.verdicts
 
     def open_for_dbt(self) -> Path:

@@ -48,6 +48,26 @@ def stopping(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return [verdict for verdict in verdicts if verdict.blocking and not verdict.success]
 
 
+def accepted_shares(reconciled: Reconciled, settings: Settings) -> dict[str, float]:
+    """Per source that passes its tolerance: the share of its rows that stand, against those lost to quarantine.
+
+    Where quarantine is accepted, every figure that rests on such a source is covered only so far.
+    """
+    shares = {}
+    for name, outcome in reconciled.sources.items():
+        allowed = rows_allowed(settings, name, outcome.rows_read)
+        if max(outcome.own_errors, outcome.lost_with_parent) <= allowed and not outcome.rejected_files:
+            continue
+        rejected = sum(
+            max(1, count.rows_quarantined)
+            for count in reconciled.files
+            if count.source == name and count.file in outcome.rejected_files
+        )
+        stands = outcome.rows_accepted + outcome.rows_derived
+        shares[name] = stands / (stands + outcome.own_errors + outcome.lost_with_parent + rejected)
+    return shares
+
+
 # -- arrivals ------------------------------------------------------------------------------------------------------
 
 

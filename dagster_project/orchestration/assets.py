@@ -1,6 +1,7 @@
 """The steps of a run as assets, in groups that read as the flow:
 
-a_parsed → b_reconciled → c_delivered (behind the first gate) → dbt's staging, intermediate and marts → g_gate → h_release
+a_parsed → b_reconciled → c_delivered (behind the first gate) → dbt's staging, intermediate and marts → g_gate →
+h_release
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dagster_project.expectations import arrival_judgements, mart_expectations
 from dagster_project.flow import validate
 from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.validate import Verdict
+from dagster_project.messages import message
 from dagster_project.orchestration.dbt_project import MANIFEST, Translator, dbt_cli, manifest
 from dagster_project.orchestration.resource import RefreshResource
 
@@ -119,7 +121,13 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> I
             context=context,
             target_path=profiles / "target",
         )
-        yield from invocation.stream()
+        total = len(context.selected_asset_keys)
+        built = 0
+        for event in invocation.stream():
+            if isinstance(event, dg.Output | dg.AssetMaterialization):
+                built += 1
+                run.progress(message("cli.progress.dbt", run.settings.language), built, total)
+            yield event
 
 
 @dg.asset(

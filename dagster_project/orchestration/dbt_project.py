@@ -32,7 +32,9 @@ class Translator(DagsterDbtTranslator):
 def dbt_cli(profiles: Path) -> DbtCliResource:
     """The dbt that was installed beside this Python, with the profile in that folder."""
     executable = Path(sys.executable).with_name("dbt")
-    return DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(profiles), dbt_executable=str(executable))
+    return DbtCliResource(
+        project_dir=str(DBT_DIR), profiles_dir=str(profiles), dbt_executable=str(executable)
+    )
 
 
 def manifest() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+
 import dagster as dg
 
 from dagster_project.flow.refresh import Refresh
@@ -19,7 +21,14 @@ def execute(refresh: Refresh) -> None:
 
     resource = RefreshResource()
     resource.share(refresh)
-    with instance(refresh.workspace) as where:
+    log = refresh.workspace.warehouse / "logs" / "latest-run.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    # dbt tells of every model on the output stream; that is for the log, not for a controller's screen.
+    with (
+        log.open("w", encoding="utf-8") as stream,
+        redirect_stdout(stream),
+        instance(refresh.workspace) as where,
+    ):
         result = defs.resolve_job_def("refresh").execute_in_process(
             instance=where,
             # As it is: a configurable resource would be made anew from its settings, and open a run of its own.

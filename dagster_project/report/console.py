@@ -15,6 +15,7 @@ from rich.table import Table
 from dagster_project.flow import validate
 from dagster_project.flow.refresh import Refresh
 from dagster_project.flow.releases import Release
+from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
 from dagster_project.report.explain import SHOWN, Explanation, Record
 from dagster_project.settings import Workspace
@@ -49,6 +50,7 @@ def told(refresh: Refresh) -> None:
     assert refresh.release is not None
     _scorecard(console, refresh)
     _open_errors(console, refresh)
+    _warned(console, refresh)
     waived = [
         v.name for v in refresh.verdicts if v.severity == "blocking" and not v.blocking and not v.success
     ]
@@ -68,6 +70,7 @@ def checked(refresh: Refresh) -> None:
         return
     _deliveries(console, refresh)
     _open_errors(console, refresh)
+    _warned(console, refresh)
     assert refresh.reconciled is not None
     found = refresh.reconciled.issues.filter(pl.col("severity") != "correction").height
     console.print(message("cli.check_warnings" if found else "cli.check_ok"), style="bold")
@@ -196,13 +199,16 @@ def _scorecard(console: Console, refresh: Refresh) -> None:
     ):
         table.add_column(message(f"cli.summary.{column}"), justify=justify)  # type: ignore[arg-type]
     for name, period, actual, unit, operator, target, status, coverage in rows:
-        aim = (
-            ""
-            if operator is None
-            else f"{operator} {figure(target, unit) if target is not None else ''}".strip()
-        )
+        aim = _aim(operator, target, unit)
         table.add_row(name, period, figure(actual, unit), aim, message(f"status.{status}"), share(coverage))
     console.print(table)
+
+
+def _aim(operator: str | None, target: float | None, unit: str) -> str:
+    """A target in words, such as `>= 80,0 %` or `ska minska`."""
+    if operator is None:
+        return ""
+    return message(f"operator.{operator}") if target is None else f"{operator} {figure(target, unit)}"
 
 
 def _stopped(console: Console, refresh: Refresh) -> None:
@@ -210,11 +216,53 @@ def _stopped(console: Console, refresh: Refresh) -> None:
     for verdict in validate.stopping(refresh.verdicts):
         mend = verdict.mend_sv if refresh.settings.language == "sv" else verdict.mend_en
         console.print("• " + message("cli.mend", what=mend))
-        if verdict.examples:
-            console.print(f"  {verdict.examples}", style="dim")
+        for line in _which(verdict, refresh):
+            console.print(f"  {line}")
     _open_errors(console, refresh)
     if refresh.rejected is not None:
         console.print(message("cli.stopped_where", path=refresh.rejected))
+
+
+def _which(verdict: Verdict, refresh: Refresh) -> list[str]:
+    """What a verdict points at, in words: the sources that it concerns, else its examples."""
+    assert refresh.reconciled is not None
+    lines = []
+    for name, outcome in refresh.reconciled.sources.items():
+        allowed = validate.rows_allowed(refresh.settings, name, outcome.rows_read)
+        if verdict.name == "own_errors_within_tolerance" and outcome.own_errors > allowed:
+            lines.append(
+                message("cli.too_many_errors", source=name, rows=outcome.own_errors, allowed=allowed)
+            )
+        if verdict.name == "rows_lost_with_a_parent_within_tolerance" and outcome.lost_with_parent > allowed:
+            parents = ", ".join(outcome.parents_to_mend)
+            lines.append(
+                message(
+                    "cli.too_many_lost",
+                    source=name,
+                    rows=outcome.lost_with_parent,
+                    allowed=allowed,
+                    parents=parents,
+                )
+            )
+        if verdict.name == "no_file_is_rejected":
+            lines += outcome.rejected_files
+        is_required = name in refresh.contracts and refresh.contracts[name].required
+        is_empty = not outcome.rows_accepted + outcome.rows_derived
+        if verdict.name == "required_sources_are_delivered" and is_required and is_empty:
+            lines.append(message("cli.required_missing", source=name))
+    return lines or ([verdict.examples] if verdict.examples else [])
+
+
+def _warned(console: Console, refresh: Refresh) -> None:
+    """Judgements that did not hold and do not stop."""
+    failed = [
+        v for v in refresh.verdicts if v.kind == "judgement" and v.severity == "warning" and not v.success
+    ]
+    if failed:
+        console.print(message("cli.warned"))
+    for verdict in failed:
+        mend = verdict.mend_sv if refresh.settings.language == "sv" else verdict.mend_en
+        console.print(f"• {mend} {verdict.examples}")
 
 
 def _open_errors(console: Console, refresh: Refresh) -> None:
@@ -225,22 +273,22 @@ def _open_errors(console: Console, refresh: Refresh) -> None:
         for file in files:
             if file.rejected is not None:
                 told = file.rejected.sv if refresh.settings.language == "sv" else file.rejected.en
-                console.print(message("cli.rejected_file", file=file.delivery.file, message=told))
-    issues = refresh.reconciled.issues.filter((pl.col("severity") == "error") & pl.col("is_open"))
+                console.print(message("cli.rejected_file", message=told))
+    issues = refresh.reconciled.issues.filter(
+        (pl.col("severity") == "error") & pl.col("is_open") & pl.col("row_number").is_not_null()
+    )
     if issues.is_empty():
         return
-    console.print(message("cli.open_errors", count=issues.height))
+    console.print(message("cli.open_errors", count=issues.height, folder=refresh.workspace.quarantine))
     for row in issues.head(ERRORS_SHOWN).iter_rows(named=True):
-        console.print(
-            "  "
-            + message(
-                "cli.row",
-                file=row["file"],
-                row=row["row_number"],
-                column=row["column_name"] or "",
-                message=row[words],
-            )
+        told = message(
+            "cli.row",
+            file=row["file"],
+            row=row["row_number"],
+            column=row["column_name"] or "",
+            message=row[words],
         )
+        console.print("  " + told)
 
 
 def _records(console: Console, title: str, records: Sequence[Record], total: int, left_out: bool) -> None:
@@ -255,8 +303,8 @@ def _records(console: Console, title: str, records: Sequence[Record], total: int
     if left_out:
         table.add_column(message("cli.explain.why"))
     else:
-        table.add_column(message("cli.explain.numerator", text=""), justify="right")
-        table.add_column(message("cli.explain.denominator", text=""), justify="right")
+        table.add_column(message("cli.explain.numerator_head"), justify="right")
+        table.add_column(message("cli.explain.denominator_head"), justify="right")
     table.add_column(message("cli.explain.place"))
     for record in records:
         place = f"{record.source_file} : {record.source_row}"

@@ -1,4 +1,4 @@
-"""Real Dagster runs that a gate stops: the earlier release stands, the candidate is laid aside, nothing downstream runs."""
+"""Real Dagster runs that a gate stops: the earlier release stands, the candidate is laid aside, nothing runs on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tests.deliveries import BASE, deliver
 
 def mattstock(*arguments: str) -> tuple[int, str]:
     done = subprocess.run(
-        [str(Path(sys.executable).with_name("mattstock")), *arguments], capture_output=True, text=True, check=False
+        [str(Path(sys.executable).with_name("mattstock")), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -47,13 +50,19 @@ def test_a_stopped_run_leaves_the_earlier_release_and_a_report(published: Worksp
         assert "Traceback" not in said
         assert (published.marts / "current").resolve().name == in_force
         [*_, rejected] = sorted((published.marts / "rejected").iterdir())
-        assert "own_errors_within_tolerance" in (rejected / "validation_report.json").read_text(encoding="utf-8")
+        assert "own_errors_within_tolerance" in (rejected / "validation_report.json").read_text(
+            encoding="utf-8"
+        )
         with duckdb.connect(str(rejected / "procurement.duckdb"), read_only=True) as con:
-            [(count,)] = con.execute("select count(*) from data_quality_issues where severity = 'error'").fetchall()
+            [(count,)] = con.execute(
+                "select count(*) from data_quality_issues where severity = 'error'"
+            ).fetchall()
         assert count == 2
         code, said = mattstock("check", "--data", str(published.root))
         assert code == 2
-        code, said = mattstock("run", "--data", str(published.root), "--as-of", "2022-12-31", "--accept-quarantine")
+        code, said = mattstock(
+            "run", "--data", str(published.root), "--as-of", "2022-12-31", "--accept-quarantine"
+        )
         assert code == 0, said
         assert "--accept-quarantine" in said
     finally:
@@ -68,11 +77,24 @@ def test_the_same_deliveries_give_the_same_bytes(published: Workspace, tmp_path:
     (other.secrets / "pseudonym.key").chmod(0o600)
     code, said = mattstock("run", "--data", str(other.root), "--as-of", "2022-12-31")
     assert code == 0, said
-    code, said = mattstock("rollback", sorted(p.name for p in (published.marts / "releases").iterdir())[0], "--data", str(published.root))
+    code, said = mattstock(
+        "rollback",
+        sorted(p.name for p in (published.marts / "releases").iterdir())[0],
+        "--data",
+        str(published.root),
+    )
     assert code == 0, said
     exempt = {"releases.parquet", "source_files.parquet"}
-    ours = {p.name: p.read_bytes() for p in (published.marts / "current" / "parquet").iterdir() if p.name not in exempt}
-    theirs = {p.name: p.read_bytes() for p in (other.marts / "current" / "parquet").iterdir() if p.name not in exempt}
+    ours = {
+        p.name: p.read_bytes()
+        for p in (published.marts / "current" / "parquet").iterdir()
+        if p.name not in exempt
+    }
+    theirs = {
+        p.name: p.read_bytes()
+        for p in (other.marts / "current" / "parquet").iterdir()
+        if p.name not in exempt
+    }
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
 
@@ -88,7 +110,9 @@ def test_usage_errors_exit_1(tmp_path: Path) -> None:
 
 
 def test_a_settings_fault_names_the_nearest_key(tmp_path: Path) -> None:
-    workspace = deliver(tmp_path, BASE, organisation="organisation: a\nmembers: ['1']\nretension: {releases: 3}\n")
+    workspace = deliver(
+        tmp_path, BASE, organisation="organisation: a\nmembers: ['1']\nretension: {releases: 3}\n"
+    )
     code, said = mattstock("check", "--data", str(workspace.root))
     assert code == 1
     assert "retention" in said

@@ -36,7 +36,15 @@ class Published:
 
 def run(workspace: Workspace, *options: str) -> tuple[int, str]:
     """`mattstock run` as a user runs it."""
-    command = [str(Path(sys.executable).with_name("mattstock")), "run", "--data", str(workspace.root), "--as-of", AS_OF, *options]
+    command = [
+        str(Path(sys.executable).with_name("mattstock")),
+        "run",
+        "--data",
+        str(workspace.root),
+        "--as-of",
+        AS_OF,
+        *options,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 

@@ -10,7 +10,10 @@ SHIPPED = Path(__file__).resolve().parents[2] / "data"
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    files = [folder / "organisation.yml", *sorted(path for path in (folder / "raw").rglob("*") if path.is_file())]
+    files = [
+        folder / "organisation.yml",
+        *sorted(path for path in (folder / "raw").rglob("*") if path.is_file()),
+    ]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 

@@ -35,16 +35,20 @@ def differing(ours: pl.DataFrame, theirs: pl.DataFrame, key: list[str], columns:
         else pl.col(c).ne_missing(pl.col(f"{c}_truth"))
         for c in columns
     ]
-    return both.filter(pl.any_horizontal(pl.lit(False), *wrong) | pl.col("here").is_null() | pl.col("there").is_null())
+    return both.filter(
+        pl.any_horizontal(pl.lit(False), *wrong) | pl.col("here").is_null() | pl.col("there").is_null()
+    )
 
 
 def test_every_figure_is_the_truth(world: Published) -> None:
     ours = world.table(
-        f"select {', '.join(KEY)}, numerator, denominator, actual, coverage, status, target_operator, target, 1 as here "
-        "from kpi_values"
+        f"select {', '.join(KEY)}, numerator, denominator, actual, coverage, status, target_operator, target, "
+        "1 as here from kpi_values"
     )
     truth = world.truth("kpi_values").with_columns(
-        *(pl.col(c).replace("", None).cast(pl.Float64) for c in NUMBERS), pl.col("target_operator").replace("", None), there=pl.lit(1)
+        *(pl.col(c).replace("", None).cast(pl.Float64) for c in NUMBERS),
+        pl.col("target_operator").replace("", None),
+        there=pl.lit(1),
     )
     wrong = differing(ours, truth, KEY, [*NUMBERS, "status", "target_operator"])
     assert wrong.is_empty(), f"{wrong.height} of {truth.height} differ:\n{wrong.head(20)}"
@@ -54,19 +58,28 @@ def test_every_line_has_its_class(world: Published) -> None:
     key = ["buyer_unit_id", "fiscal_year", "invoice_id", "line_no"]
     columns = ["compliance_class", "compliance_reason", "contract_id"]
     ours = world.table(
-        "select buyer_unit_id, cast(fiscal_year as varchar) as fiscal_year, invoice_id, cast(line_no as varchar) as line_no, "
-        "compliance_class, compliance_reason, contract_id, 1 as here from fct_invoice_line"
+        "select buyer_unit_id, cast(fiscal_year as varchar) as fiscal_year, invoice_id, "
+        "cast(line_no as varchar) as line_no, compliance_class, compliance_reason, contract_id, 1 as here "
+        "from fct_invoice_line"
     )
-    truth = world.truth("invoice_lines").with_columns(*(pl.col(c).replace("", None) for c in columns), there=pl.lit(1))
+    truth = world.truth("invoice_lines").with_columns(
+        *(pl.col(c).replace("", None) for c in columns), there=pl.lit(1)
+    )
     wrong = differing(ours, truth, key, columns)
     assert wrong.is_empty(), f"{wrong.height} of {truth.height} differ:\n{wrong.head(20)}"
 
 
 def test_every_file_has_its_rows(world: Published) -> None:
-    columns = ["rows_read", "rows_accepted", "rows_quarantined", "rows_repeated", "rows_superseded", "rows_skipped"]
-    ours = world.table(
-        f"select source, file, {', '.join(f'cast({c} as varchar) as {c}' for c in columns)}, 1 as here from data_quality_summary"
-    )
+    columns = [
+        "rows_read",
+        "rows_accepted",
+        "rows_quarantined",
+        "rows_repeated",
+        "rows_superseded",
+        "rows_skipped",
+    ]
+    texts = ", ".join(f"cast({column} as varchar) as {column}" for column in columns)
+    ours = world.table(f"select source, file, {texts}, 1 as here from data_quality_summary")
     wrong = differing(ours, world.truth("files").with_columns(there=pl.lit(1)), ["source", "file"], columns)
     assert wrong.is_empty(), wrong
 

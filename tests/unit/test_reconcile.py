@@ -13,7 +13,9 @@ LINE = "u1;1;1;5560004615;2021-02-01;2021-02-03;4010;100,50\n"
 
 
 def test_an_identical_repeat_in_a_later_file_is_counted_and_dropped(tmp_path: Path) -> None:
-    judged = Judged(deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kaffe;K1;open;2021-01-10;2021-03-01\n"}))
+    judged = Judged(
+        deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kaffe;K1;open;2021-01-10;2021-03-01\n"})
+    )
     assert judged.count("procurements/p.csv") == (2, 2, 0, 0, 0)
     assert judged.count("procurements/p_2.csv") == (1, 0, 0, 1, 0)
     assert judged.superseded("procurements/p_2.csv") == 0
@@ -21,7 +23,9 @@ def test_an_identical_repeat_in_a_later_file_is_counted_and_dropped(tmp_path: Pa
 
 
 def test_a_different_row_in_a_later_file_is_a_correction(tmp_path: Path) -> None:
-    judged = Judged(deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kakao;K1;open;2021-01-10;2021-03-01\n"}))
+    judged = Judged(
+        deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kakao;K1;open;2021-01-10;2021-03-01\n"})
+    )
     assert judged.count("procurements/p.csv") == (2, 1, 0, 1, 0)
     assert judged.superseded("procurements/p.csv") == 1
     assert judged.count("procurements/p_2.csv") == (1, 1, 0, 0, 0)
@@ -46,14 +50,18 @@ def test_a_value_that_comes_back_is_a_new_correction(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_removed_lets_what_it_superseded_stand_again(tmp_path: Path) -> None:
-    workspace = deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kakao;K1;open;2021-01-10;2021-03-01\n"})
+    workspace = deliver(
+        tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kakao;K1;open;2021-01-10;2021-03-01\n"}
+    )
     assert Judged(workspace).rows("procurements")["title"].to_list() == ["Kakao", "Te"]
     (workspace.raw / "procurements" / "p_2.csv").unlink()
     assert Judged(workspace).rows("procurements")["title"].to_list() == ["Kaffe", "Te"]
 
 
 def test_only_an_accepted_row_supersedes(tmp_path: Path) -> None:
-    judged = Judged(deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kakao;K1;open;2021-05-10;2021-03-01\n"}))
+    judged = Judged(
+        deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kakao;K1;open;2021-05-10;2021-03-01\n"})
+    )
     assert judged.count("procurements/p.csv") == (2, 2, 0, 0, 0)
     assert judged.count("procurements/p_2.csv") == (1, 0, 1, 0, 0)
 
@@ -72,7 +80,10 @@ def test_two_equal_rows_in_one_file_are_one_row_repeated(tmp_path: Path) -> None
 
 
 def test_a_row_of_a_quarantined_parent_names_the_parent_and_is_no_error_of_its_own(tmp_path: Path) -> None:
-    files = {"procurements/p.csv": P_HEADER + "P1;Kaffe;K1;open;2021-05-10;2021-03-01\nP2;Te;K1;open;2021-02-10;2021-04-01\n"}
+    files = {
+        "procurements/p.csv": P_HEADER
+        + "P1;Kaffe;K1;open;2021-05-10;2021-03-01\nP2;Te;K1;open;2021-02-10;2021-04-01\n"
+    }
     judged = Judged(deliver(tmp_path, files))
     assert judged.count("participants/d.csv") == (3, 1, 2, 0, 0)
     participants = judged.reconciled.sources["participants"]
@@ -98,8 +109,10 @@ def test_a_second_error_passes_the_tolerance_and_accepting_quarantine_waives_it(
 
 def test_a_quarantined_row_that_a_later_file_answers_is_no_open_error(tmp_path: Path) -> None:
     files = {
-        "procurements/p_2.csv": P_HEADER + "P3;Saft;K1;opn;2021-01-10;2021-03-01\nP4;Saft;K1;opn;2021-01-10;2021-03-01\n",
-        "procurements/p_3.csv": P_HEADER + "P3;Saft;K1;open;2021-01-10;2021-03-01\nP4;Saft;K1;open;2021-01-10;2021-03-01\n",
+        "procurements/p_2.csv": P_HEADER
+        + "P3;Saft;K1;opn;2021-01-10;2021-03-01\nP4;Saft;K1;opn;2021-01-10;2021-03-01\n",
+        "procurements/p_3.csv": P_HEADER
+        + "P3;Saft;K1;open;2021-01-10;2021-03-01\nP4;Saft;K1;open;2021-01-10;2021-03-01\n",
     }
     judged = Judged(deliver(tmp_path, files))
     assert judged.count("procurements/p_2.csv") == (2, 0, 2, 0, 0)
@@ -109,7 +122,9 @@ def test_a_quarantined_row_that_a_later_file_answers_is_no_open_error(tmp_path: 
 
 
 def test_an_earlier_row_answers_nothing(tmp_path: Path) -> None:
-    judged = Judged(deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kaffe;K1;opn;2021-01-10;2021-03-01\n"}))
+    judged = Judged(
+        deliver(tmp_path, {"procurements/p_2.csv": P_HEADER + "P1;Kaffe;K1;opn;2021-01-10;2021-03-01\n"})
+    )
     assert judged.reconciled.sources["procurements"].own_errors == 1
 
 
@@ -171,7 +186,10 @@ def test_a_later_unnumbered_file_replaces_the_whole_invoice(tmp_path: Path) -> N
 
 
 def test_the_same_unnumbered_invoice_again_is_a_repeat(tmp_path: Path) -> None:
-    text = UNNUMBERED_HEADER + "u1;1;5560004615;2021-02-01;2021-02-03;4010;100\nu1;1;5560004615;2021-02-01;2021-02-03;4010;50\n"
+    text = (
+        UNNUMBERED_HEADER
+        + "u1;1;5560004615;2021-02-01;2021-02-03;4010;100\nu1;1;5560004615;2021-02-01;2021-02-03;4010;50\n"
+    )
     judged = Judged(deliver(tmp_path, {"invoices/i_1.csv": text, "invoices/i_2.csv": text}))
     assert judged.count("invoices/i_1.csv") == (2, 2, 0, 0, 0)
     assert judged.count("invoices/i_2.csv") == (2, 0, 0, 2, 0)
@@ -195,7 +213,9 @@ def test_a_buyer_is_looked_up_by_organisation_number(tmp_path: Path) -> None:
 
 def test_another_currency_needs_a_rate_on_or_before_the_invoice_date(tmp_path: Path) -> None:
     header = INVOICE_HEADER.replace("\n", ";currency\n")
-    rows = LINE.replace("\n", ";EUR\n") + LINE.replace("u1;1;", "u1;2;").replace("2021-02-01", "2021-01-01").replace("\n", ";EUR\n")
+    rows = LINE.replace("\n", ";EUR\n") + LINE.replace("u1;1;", "u1;2;").replace(
+        "2021-02-01", "2021-01-01"
+    ).replace("\n", ";EUR\n")
     rates = {"exchange_rates/r.csv": "currency;date;sek_per_unit\nEUR;2021-01-15;10,25\n"}
     judged = Judged(deliver(tmp_path, {"invoices/i.csv": header + rows, **rates}))
     assert judged.count("invoices/i.csv") == (2, 1, 1, 0, 0)
@@ -226,7 +246,10 @@ def test_the_order_of_rows_in_a_file_is_irrelevant(tmp_path: Path, order: list[s
     rows = {"a": "P1;u1\n", "b": "P1;u2\n"}
     files = {"participants/d.csv": "procurement_id;unit_id\n" + "".join(rows[key] for key in order)}
     judged = Judged(deliver(tmp_path, files))
-    assert judged.rows("participants").select("procurement_id", "unit_id").rows() == [("P1", "u1"), ("P1", "u2")]
+    assert judged.rows("participants").select("procurement_id", "unit_id").rows() == [
+        ("P1", "u1"),
+        ("P1", "u2"),
+    ]
 
 
 def test_an_unknown_folder_is_told_and_does_not_stop(tmp_path: Path) -> None:

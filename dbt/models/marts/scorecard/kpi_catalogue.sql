@@ -1,3 +1,5 @@
+-- The loop over the indicators is laid out for reading, not for the SQL that it unrolls to.
+-- noqa: disable=LT02, LT05, ST03, RF02
 -- One row per live indicator, derived from the indicators' own YAML files.
 {% set words = [
     'name_sv', 'name_en', 'objective', 'unit', 'direction', 'basis', 'aggregation', 'definition_sv', 'definition_en',
@@ -9,7 +11,7 @@ deliveries as (select * from {{ source('run', 'deliveries') }}),
 
 declared as (
     {% for kpi_id in var('indicators') %}
-                    {% set kpi = indicator(kpi_id) %}
+                            {% set kpi = indicator(kpi_id) %}
         {% if not loop.first %} union all {% endif %}
         -- depends on {{ ref('kpi_' ~ kpi_id) }}
         select
@@ -46,5 +48,11 @@ select
             select 1 from deliveries
             where list_contains(declared.requires_any, deliveries.source) and deliveries.is_delivered
         )
-    ) as is_live
+    ) as is_live,
+    coalesce(
+        (
+            select product(deliveries.accepted_share) from deliveries
+            where list_contains(declared.requires || declared.requires_any, deliveries.source)
+        ), 1
+    ) as accepted_share
 from declared

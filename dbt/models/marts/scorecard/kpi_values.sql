@@ -1,3 +1,4 @@
+-- noqa: disable=LT02
 -- Every figure, with its target and status. One row per indicator, period, member and group that is published.
 {% set judged_on_year -%}
     (catalogue.aggregation in ('sum', 'count_distinct') or catalogue.kpi_id = 'training_hours_per_employee')
@@ -72,6 +73,8 @@ figures as (
                 then
                     cast(covering.known_weight as double)
                     / cast(covering.known_weight + covering.unknown_weight as double)
+                    -- Rows lost to quarantine beyond the tolerance are part of what is not known.
+                    * catalogue.accepted_share
         end as coverage,
         catalogue.unit,
         catalogue.aggregation,
