@@ -239,8 +239,9 @@ class Ledger:
 
         booked_year = by_line["booked"].astype("datetime64[D]").astype("datetime64[Y]")
         fiscal_year = booked_year.astype(np.int64) + 1970
-        # Unique within the fiscal year, and the same numbers again the next.
-        number = np.where(fiscal_year == year, month, 13) * 10_000_000 + invoice
+        # Unique within the fiscal year, and the same numbers again the next; what is booked after New Year keeps
+        # its month apart, because numbers start again every month here.
+        number = np.where(fiscal_year == year, month, 12 + month) * 10_000_000 + invoice
         return pl.DataFrame(
             {
                 "unit": by_line["unit"], "fiscal_year": fiscal_year, "invoice_id": number, "line_no": line_no,
