@@ -51,7 +51,7 @@ class _State:
 
 
 def _chosen(context: click.Context, _parameter: click.Parameter, value: Path | None) -> Path | None:
-    context.find_object(_State).data = value  # type: ignore[union-attr]
+    context.ensure_object(_State).data = value
     return value
 
 

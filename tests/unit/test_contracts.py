@@ -314,4 +314,7 @@ def test_every_source_has_its_staging_model_beside_its_contract() -> None:
         path.relative_to(CONTRACTS_DIR).as_posix(): path.read_text(encoding="utf-8").strip()
         for path in CONTRACTS_DIR.glob("*/*.sql")
     }
+    # The ledger's staging also brings amounts to kronor.
+    assert expected["purchases/stg_invoices.sql"] in found.pop("purchases/stg_invoices.sql")
+    del expected["purchases/stg_invoices.sql"]
     assert found == expected

@@ -56,12 +56,13 @@ csv.field_size_limit(1 << 24)
 
 @dataclass(frozen=True)
 class _Text:
-    """A UTF-8 file and what its bytes say: line ends, quotes, zero bytes (dropped)."""
+    """A UTF-8 file and what its bytes say: line ends, quotes, zero bytes (dropped), returns inside lines."""
 
     path: Path
     newlines: int
     has_quotes: bool
     has_zero_bytes: bool
+    has_stray_returns: bool
     ends_with_newline: bool
 
 
@@ -190,16 +191,20 @@ def _has_bare_returns(path: Path, encoding: str) -> bool:
 
 def _count(path: Path) -> _Text | None:
     """Newlines and quotes of a UTF-8 file; None where lines end with a bare return."""
-    newlines, quotes, zeros, returns, last = 0, False, False, False, b""
+    newlines, quotes, zeros, returns, stray, last = 0, False, False, False, False, b""
     for chunk in _chunks(path):
         newlines += chunk.count(b"\n")
+        # A return at the chunk's end belongs to the newline that begins the next one.
+        paired = chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
+        alone = chunk.count(b"\r") - chunk.endswith(b"\r") + (last == b"\r")
+        stray = stray or alone > paired
         quotes = quotes or b'"' in chunk
         zeros = zeros or b"\x00" in chunk
         returns = returns or b"\r" in chunk
         last = chunk[-1:]
     if returns and not newlines:
         return None
-    return _Text(path, newlines, quotes, zeros, last in (b"\n", b""))
+    return _Text(path, newlines, quotes, zeros, stray or last == b"\r", last in (b"\n", b""))
 
 
 # -- delimiter and heading
@@ -255,7 +260,7 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
     width = len(layout.header)
     names = columns_of(width)
     spare = [f"x{position}" for position in range(SPARE_COLUMNS)]
-    if text.has_zero_bytes:
+    if text.has_zero_bytes or text.has_stray_returns:
         return False
     lines = text.newlines + (0 if text.ends_with_newline else 1) - layout.header_lines
     if lines <= 0:
@@ -334,7 +339,7 @@ def _records(stream: TextIO, layout: _Layout, width: int) -> Iterator[list[objec
             number += 1
             if last == [END_MARK]:
                 continue
-            extra = EXTRA_SEPARATOR.join(cell for cell in last[width:] if cell.strip())
+            extra = EXTRA_SEPARATOR.join(cell.strip() for cell in last[width:] if cell.strip())
             cells: list[object] = [*last[:width], *[None] * (width - len(last))]
             yield [*cells, number, extra]
     except csv.Error as error:
