@@ -1,10 +1,10 @@
-# Two commands: `make run` and `make test`. Both set up what they need.
-PYTHON ?= python3.11
+# Two commands: `make run` and `make test`. Both set up what they need. `make docs` draws the models and their lineage.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test setup lint unit dbt-test clean lock
+.PHONY: run test setup lint unit dbt-test docs clean lock
 
 run: $(READY)
 	$(BIN)/mattstock run --data data
@@ -30,6 +30,10 @@ dbt-test: $(READY)
 
 unit: $(READY)
 	$(BIN)/python -m pytest tests -q -n 2 --ignore=tests/dbt
+
+# One self-contained page, from the last run's warehouse: dbt/target/static_index.html
+docs: run
+	$(BIN)/dbt --quiet docs generate --static --project-dir dbt --profiles-dir data/warehouse/dbt --target-path target
 
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml
