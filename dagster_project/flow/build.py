@@ -6,6 +6,7 @@ What does not belong here: any computation of figures (dbt), any judgement (vali
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
@@ -22,6 +23,7 @@ from dagster_project.flow.validate import Verdict
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
 
 DBT_DIR = PROJECT_ROOT / "dbt"
+ORPHAN_SECONDS = 60
 MEMORY_LIMIT = "2500MB"
 
 
@@ -44,6 +46,7 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
     """An empty build database with the run's settings in schema `run`; leftovers of a run that died are removed."""
     path = build_database(workspace)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _wait_for_orphan(path)
     for leftover in path.parent.glob("procurement.duckdb*"):
         leftover.unlink()
     connection = connect(workspace)
@@ -85,6 +88,20 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
         pl.DataFrame({"procedure": list(settings.scope.exclude_procedures)}, schema={"procedure": pl.String}),
     )
     return connection
+
+
+def _wait_for_orphan(path: Path) -> None:
+    """Wait for a dbt that outlived its killed run: it still writes beside the file that is about to be made anew."""
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while path.exists():
+        try:
+            duckdb.connect(str(path), read_only=True).close()
+        except duckdb.IOException as error:
+            if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                return  # damaged by the kill, or held beyond reason: removing it is all that is left
+            time.sleep(0.2)
+        else:
+            return
 
 
 def write_profile(workspace: Workspace) -> Path:

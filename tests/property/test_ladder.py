@@ -602,7 +602,8 @@ def test_the_figures_are_the_sums_of_the_rules(
     weights = {
         warehouse.execute(f"select sum(known_weight), sum(unknown_weight) from work.kpi_{figure}").fetchone()
         for figure in FIGURES
-        if figure != "off_contract_rate_count"  # counts invoices, and shares the coverage of the rate by value
+        if figure
+        != "off_contract_rate_count"  # counts invoices, and shares the coverage of the rate by value
     }
     gross = {klass: sum(abs(x.amount) for x in lines if verdicts[x.key].klass == klass) for klass in LADDER}
     assert weights == {(sum(gross[klass] for klass in LADDER[2:]), gross["unclassified"])}
