@@ -96,7 +96,7 @@ def _wait_for_orphan(path: Path) -> None:
     while path.exists():
         try:
             duckdb.connect(str(path), read_only=True).close()
-        except duckdb.IOException as error:
+        except duckdb.Error as error:
             if "lock" not in str(error).lower() or time.monotonic() > deadline:
                 return  # damaged by the kill, or held beyond reason: removing it is all that is left
             time.sleep(0.2)
