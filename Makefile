@@ -20,8 +20,8 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 lint: $(READY)
-	$(BIN)/ruff check dagster_project tests benchmarks
-	$(BIN)/ruff format --check dagster_project tests benchmarks
+	$(BIN)/ruff check dagster_project tests
+	$(BIN)/ruff format --check dagster_project tests
 	$(BIN)/mypy dagster_project
 	$(BIN)/sqlfluff lint dbt/models --processes 2
 

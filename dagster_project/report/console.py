@@ -102,10 +102,7 @@ def explained(explanation: Explanation) -> None:
         _records(
             console, "cli.explain.left_out", explanation.left_out, explanation.left_out_total, left_out=True
         )
-    if explanation.period_rule is None:
-        console.print(message("cli.explain.summed", value=number(explanation.summed)), style="bold")
-    else:
-        console.print(message("cli.explain.state"))
+    console.print(message("cli.explain.summed", value=number(explanation.summed)), style="bold")
 
 
 def listed(found: Sequence[Release], workspace: Workspace) -> None:

@@ -49,7 +49,6 @@ class Explanation:
     weakness_sv: str
     unit: str
     aggregation: str
-    period_rule: str | None
     period_start: str
     period_end: str
     numerator: float | None
@@ -87,11 +86,21 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             "coalesce(weakness_sv, ''), unit, aggregation, period_rule from kpi_catalogue where kpi_id = ?",
             [kpi_id],
         ).fetchall()
-        where = "kpi_id = ? and member_code = ? and event_date between ? and ?" + (
-            "" if group == ALL else " and category_group = ?"
-        )
-        arguments = [kpi_id, member, value[0], value[1], *([] if group == ALL else [group])]
         name, definition, numerator, denominator, weakness, unit, aggregation, period_rule = words
+        [(cutoff,)] = con.execute(
+            "select counted_until from dim_period where period = ?", [period]
+        ).fetchall()
+        where = "kpi_id = ? and member_code = ?"
+        arguments: list[object] = [kpi_id, member]
+        if period_rule == "in_force_at_end":
+            where += " and ? between counts_from and counts_until"
+            arguments.append(cutoff)
+        else:
+            where += " and event_date between ? and ?"
+            arguments += [value[0], value[1]]
+        if group != ALL:
+            where += " and category_group = ?"
+            arguments.append(group)
         return Explanation(
             name_sv=name,
             definition_sv=definition,
@@ -100,7 +109,6 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             weakness_sv=weakness,
             unit=unit,
             aggregation=aggregation,
-            period_rule=period_rule,
             period_start=str(value[0]),
             period_end=str(value[1]),
             numerator=value[2],
@@ -112,7 +120,7 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             left_out=_records(con, where + " and exclusion is not null", arguments),
             counted_total=_count(con, where + " and exclusion is null", arguments),
             left_out_total=_count(con, where + " and exclusion is not null", arguments),
-            summed=_summed(con, aggregation, period_rule, where, arguments),
+            summed=_summed(con, aggregation, period_rule, cutoff, where, arguments),
         )
 
 
@@ -141,20 +149,22 @@ def _summed(
     con: duckdb.DuckDBPyConnection,
     aggregation: str,
     period_rule: str | None,
+    cutoff: object,
     where: str,
     arguments: list[object],
 ) -> float | None:
-    """The figure counted again from its records, in the way its aggregation says; None for states and means."""
-    if period_rule is not None:
-        return None
+    """The figure counted again from its records, in the way that its aggregation or period rule says."""
+    numerator, denominator = "cast(sum(numerator) as double)", "cast(sum(denominator) as double)"
+    if period_rule == "stock_at_end":
+        numerator = f"cast(sum(case when counts_from <= date '{cutoff}' then numerator else 0 end) as double)"
+    if period_rule == "mean_stock":
+        denominator = "cast(sum(denominator) / count(distinct event_date) as double)"
     expression = {
-        "ratio": "cast(sum(numerator) as double) / nullif(cast(sum(denominator) as double), 0)",
-        "sum": "cast(sum(numerator) as double)",
+        "ratio": f"{numerator} / nullif({denominator}, 0)",
+        "sum": numerator,
         "count_distinct": "cast(count(distinct record_id) as double)",
         "median": "median(cast(numerator as double))",
-    }.get(aggregation)
-    if expression is None:
-        return None
+    }[aggregation]
     query = f"select {expression} from kpi_evidence where {where} and exclusion is null"
     [(value,)] = con.execute(query, arguments).fetchall()
     return None if value is None else float(value)
