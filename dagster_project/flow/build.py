@@ -239,23 +239,31 @@ def write_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Sequence[Ver
     _table(connection, "validation_results", pl.DataFrame(rows, schema=schema), schema="main")
 
 
-def write_dictionary(connection: duckdb.DuckDBPyConnection, manifest: Path) -> None:
-    """The mart `mart_columns`: every published column with its type, unit and description, as declared in dbt."""
+def write_dictionary(
+    connection: duckdb.DuckDBPyConnection, manifest: Path, also: Mapping[str, Mapping[str, tuple[str, str]]]
+) -> None:
+    """The mart `mart_columns`: every published column with its type, unit and description, as declared in dbt.
+
+    `also` holds type and description by table and column for what is made when the release is built.
+    """
+    schema = dict.fromkeys(("table", "column", "type", "unit", "description"), pl.String)
+    _table(connection, "mart_columns", pl.DataFrame(schema=schema), schema="main")
     described = _declared_columns(json.loads(manifest.read_text(encoding="utf-8")))
-    rows = [
-        {
-            "table": table,
-            "column": column,
-            "type": kind,
-            **described.get((table, column), {"unit": None, "description": None}),
-        }
+    unknown: dict[str, str | None] = {"unit": None, "description": None}
+    rows: list[dict[str, str | None]] = [
+        {"table": table, "column": column, "type": kind, **described.get((table, column), unknown)}
         for table, column, kind in connection.execute(
             "select table_name, column_name, data_type from information_schema.columns "
-            "where table_schema = 'main' and table_catalog = current_database() order by table_name, ordinal_position"
+            "where table_schema = 'main' and table_catalog = current_database() "
+            "order by table_name, ordinal_position"
         ).fetchall()
     ]
-    schema = dict.fromkeys(("table", "column", "type", "unit", "description"), pl.String)
-    _table(connection, "mart_columns", pl.DataFrame(rows, schema=schema), schema="main")
+    for table, columns in also.items():
+        for column, (kind, description) in columns.items():
+            rows.append(
+                {"table": table, "column": column, "type": kind, "unit": None, "description": description}
+            )
+    _table(connection, "mart_columns", pl.DataFrame(rows, schema=schema).sort("table"), schema="main")
 
 
 def _declared_columns(manifest: Mapping[str, Any]) -> dict[tuple[str, str], dict[str, str | None]]:

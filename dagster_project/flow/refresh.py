@@ -232,7 +232,9 @@ class Refresh:
             self._connection.execute("drop schema before cascade")
             self.verdicts = [*self.verdicts, *verdicts]
             build.write_verdicts(self._connection, self.verdicts)
-            build.write_dictionary(self._connection, manifest)
+            build.write_dictionary(
+                self._connection, manifest, {publish.RELEASES_TABLE: publish.RELEASES_COLUMNS}
+            )
             self._close()
         self._stop_if_told(keep=True)
         return verdicts
