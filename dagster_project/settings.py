@@ -27,7 +27,7 @@ class SettingsError(Exception):
 
 
 def _code(value: Any) -> Any:
-    # YAML reads an unquoted 2080 as a number; a leading zero is then already lost, which is said below.
+    # YAML reads an unquoted 2080 as a number; codes with a leading zero must stand in quotes.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

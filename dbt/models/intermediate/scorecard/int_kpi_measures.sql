@@ -69,8 +69,12 @@ medians as (
     group by all
 ),
 
--- The state on the period's last day (or the as-of date): a record counts from the day it came true.
-stocks as (
+-- Where evidence does not add up, the period rule says which records a period rests on and what they give:
+-- stock_at_end: placed in the period; in the numerator from the day it came true, as of the period's last day.
+-- in_force_at_end: in force on the period's last day (or the as-of date), each record with its own days.
+-- mean_stock: a sum over the mean of a monthly stock, which is the sum of the stock / months with data.
+-- year_only: placed in the period, for years.
+by_rule as (
     select
         records.kpi_id,
         periods.period_type,
@@ -78,96 +82,40 @@ stocks as (
         records.member_code,
         records.category_group,
         sum(
-            case when records.counts_from <= periods.counted_until then records.numerator else 0 end
+            case
+                when records.period_rule <> 'stock_at_end' or records.counts_from <= periods.counted_until
+                    then records.numerator
+                else 0
+            end
         ) filter (where records.is_counted) as numerator,
-        sum(records.denominator) filter (where records.is_counted) as denominator,
-        count(*) filter (where records.is_counted) as counted,
-        sum(records.known_weight) as known_weight,
-        sum(records.unknown_weight) as unknown_weight
-    from records
-    inner join periods on records.event_date between periods.period_start and periods.period_end
-    where records.period_rule = 'stock_at_end'
-    group by all
-),
-
--- What is in force on the period's last day (or the as-of date), each record with its own days.
-states as (
-    select
-        records.kpi_id,
-        periods.period_type,
-        periods.period,
-        records.member_code,
-        records.category_group,
-        sum(records.numerator) filter (where records.is_counted) as numerator,
-        sum(records.denominator) filter (where records.is_counted) as denominator,
-        count(*) filter (where records.is_counted) as counted,
-        sum(records.known_weight) as known_weight,
-        sum(records.unknown_weight) as unknown_weight
-    from records
-    inner join periods on periods.counted_until between records.counts_from and records.counts_until
-    where records.period_rule = 'in_force_at_end'
-    group by all
-),
-
--- A sum over the mean of a monthly stock: the denominator is the sum of the stock / months with data.
-over_means as (
-    select
-        records.kpi_id,
-        periods.period_type,
-        periods.period,
-        records.member_code,
-        records.category_group,
-        sum(records.numerator) filter (where records.is_counted) as numerator,
         sum(records.denominator) filter (where records.is_counted)
-        / count(distinct records.event_date) filter (where records.is_counted) as denominator,
+        / case
+            when any_value(records.period_rule) = 'mean_stock'
+                then count(distinct records.event_date) filter (where records.is_counted)
+            else 1
+        end as denominator,
         count(*) filter (where records.is_counted) as counted,
         sum(records.known_weight) as known_weight,
         sum(records.unknown_weight) as unknown_weight
     from records
-    inner join periods on records.event_date between periods.period_start and periods.period_end
-    where records.period_rule = 'mean_stock'
-    group by all
-),
-
-years_only as (
-    select
-        records.kpi_id,
-        periods.period_type,
-        periods.period,
-        records.member_code,
-        records.category_group,
-        sum(records.numerator) filter (where records.is_counted) as numerator,
-        sum(records.denominator) filter (where records.is_counted) as denominator,
-        count(*) filter (where records.is_counted) as counted,
-        sum(records.known_weight) as known_weight,
-        sum(records.unknown_weight) as unknown_weight
-    from records
-    inner join periods on records.event_date between periods.period_start and periods.period_end
-    where records.period_rule = 'year_only' and periods.period_type = 'year'
-    group by all
+    inner join periods
+        on
+            case
+                when records.period_rule = 'in_force_at_end'
+                    then periods.counted_until between records.counts_from and records.counts_until
+                else
+                    records.event_date between periods.period_start and periods.period_end
+                    and (records.period_rule <> 'year_only' or periods.period_type = 'year')
+            end
+    where records.period_rule is not null
+    group by
+        records.kpi_id, periods.period_type, periods.period, records.member_code, records.category_group
 ),
 
 quotients as (
-    select
-        kpi_id,
-        period_type,
-        period,
-        member_code,
-        category_group,
-        numerator,
-        denominator,
-        counted,
-        known_weight,
-        unknown_weight
-    from additive
+    select * from additive
     union all by name
-    select * from stocks
-    union all by name
-    select * from states
-    union all by name
-    select * from over_means
-    union all by name
-    select * from years_only
+    select * from by_rule
 )
 
 select
