@@ -29,7 +29,7 @@ dbt-test: $(READY)
 	$(BIN)/python -m pytest tests/dbt -q
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests -q -n 2 --ignore=tests/dbt
+	$(BIN)/python -m pytest tests -q -n 2 --dist loadfile --ignore=tests/dbt
 
 # One self-contained page, from the last run's warehouse: dbt/target/static_index.html
 docs: run
