@@ -132,3 +132,23 @@ def test_code_knows_no_municipality() -> None:
     )
     for path in [*MODULES, *(ROOT / "dbt").glob("models/**/*.sql")]:
         assert not words.search(path.read_text(encoding="utf-8")), path
+
+
+BLOCKING = {
+    "every_file_conserves_its_rows", "required_sources_are_delivered", "own_errors_within_tolerance",
+    "rows_lost_with_a_parent_within_tolerance", "no_file_is_rejected", "shares_lie_between_0_and_1",
+    "coverage_lies_between_0_and_1", "one_row_per_figure", "every_indicator_has_every_period", "evidence_adds_up",
+    "no_indicator_is_lost", "every_accepted_line_is_a_fact", "every_krona_is_in_the_facts",
+    "every_line_has_one_known_class", "class_amounts_add_up", "purchase_figures_counted_twice_agree",
+}  # fmt: skip
+
+
+def test_what_stops_publication_is_what_was_agreed() -> None:
+    judgements = (*arrival_judgements(), *mart_expectations()[1])
+    assert {judgement.name for judgement in judgements if judgement.severity == "blocking"} == BLOCKING
+    waived = {judgement.name for judgement in judgements if judgement.waived_by_accept_quarantine}
+    assert waived == {
+        "own_errors_within_tolerance",
+        "rows_lost_with_a_parent_within_tolerance",
+        "no_file_is_rejected",
+    }
