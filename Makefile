@@ -4,12 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test setup lint unit dbt-test docs clean lock
+.PHONY: run test nightly setup lint unit dbt-test docs clean lock
 
 run: $(READY)
 	$(BIN)/mattstock run --data data
 
 test: $(READY) lint dbt-test unit
+
+# The long suites: a hundred runs killed, and a run after each. An hour or two.
+nightly: $(READY)
+	$(BIN)/python -m pytest tests/e2e/test_killed_runs.py tests/e2e/test_killed_runs_too.py -q -n 2 --dist loadfile --kills 100
 
 setup: $(READY)
 

@@ -8,10 +8,10 @@ held by another run; 1 anything else.
 from __future__ import annotations
 
 import difflib
+import logging
 import sys
-import traceback
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,17 +78,23 @@ def cli() -> None:
 @click.option("--accept-quarantine", is_flag=True, help=message("cli.help.accept_quarantine"))
 @click.option("--wait", is_flag=True, help=message("cli.help.wait"))
 def run(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bool) -> None:
-    """Run the Dagster job in process."""
+    """Run the Dagster job in process, and tell those who are to know how it ended."""
+    from dagster_project.orchestration import alerts
     from dagster_project.report import console
+    from dagster_project.settings import data_folder
 
-    with _opened(data, as_of, accept_quarantine, wait) as refresh:
+    with (
+        alerts.watching(data_folder(data)),
+        _opened(data, as_of, accept_quarantine, wait) as refresh,
+    ):
         if refresh.nothing_new():
             console.nothing_new(refresh)
-            return
-        from dagster_project.orchestration.execute import execute
+        else:
+            from dagster_project.orchestration.execute import execute
 
-        execute(refresh)
-        console.told(refresh)
+            execute(refresh)
+            console.told(refresh)
+        alerts.ended(refresh)
         if refresh.ending == "stopped":
             sys.exit(EXIT_STOPPED)
 
@@ -101,7 +107,7 @@ def check(data: Path | None, as_of: date | None, wait: bool) -> None:
     """Judge the deliveries, publish nothing."""
     from dagster_project.report import console
 
-    with _opened(data, as_of, False, wait) as refresh:
+    with _opened(data, as_of, False, wait, may_publish=False) as refresh:
         refresh.arrive()
         refresh.judge_arrivals(keep=False)
         console.checked(refresh)
@@ -153,6 +159,20 @@ def rollback(release: str, data: Path | None) -> None:
     from dagster_project.settings import data_folder
 
     click.echo(message("cli.rolled_back", release=put_back(data_folder(data), release).release_id))
+
+
+@cli.command(help=message("cli.help.doctor"))
+@_option_data
+def doctor(data: Path | None) -> None:
+    """Examine the installation and the data folder."""
+    from dagster_project.report import console
+    from dagster_project.report.doctor import examine
+    from dagster_project.settings import data_folder
+
+    findings, settings = examine(data_folder(data))
+    console.examined(findings, settings.language if settings else "sv")
+    if any(finding.status == "fault" for finding in findings):
+        sys.exit(EXIT_OTHER)
 
 
 @cli.command(help=message("cli.help.demo"))
@@ -223,16 +243,30 @@ def dev(data: Path | None, port: int) -> None:
     sys.exit(serve(data_folder(data), port))
 
 
-def _opened(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bool) -> Refresh:
+def _opened(
+    data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bool, may_publish: bool = True
+) -> Refresh:
     from dagster_project.flow.refresh import Refresh
     from dagster_project.report.progress import ConsoleProgress
     from dagster_project.settings import data_folder
 
-    return Refresh(data_folder(data), as_of, accept_quarantine, wait, ConsoleProgress())
+    return Refresh(data_folder(data), as_of, accept_quarantine, wait, ConsoleProgress(), may_publish)
+
+
+class _Masked(logging.Formatter):
+    """The words of a warning alone, without personal numbers."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        from dagster_project.flow.values.identity import mask
+
+        return mask(super().format(record))
 
 
 def main() -> None:
     """Entry point: every fault ends in a plain sentence and an exit code, never a traceback on screen."""
+    screen = logging.StreamHandler()
+    screen.setFormatter(_Masked())
+    logging.getLogger("dagster_project").addHandler(screen)
     state = _State()
     try:
         cli.main(standalone_mode=False, obj=state)
@@ -253,25 +287,22 @@ def main() -> None:
 
 def _told(error: Exception, data: Path | None) -> int:
     """Say what a fault means; what nobody foresaw is kept in a log with its details."""
-    from dagster_project.contracts import ContractError
-    from dagster_project.expectations import ExpectationError
-    from dagster_project.flow.lock import LockError, LockHeld
-    from dagster_project.flow.releases import PublishError
-    from dagster_project.settings import SettingsError, data_folder
+    from dagster_project.flow.lock import LockHeld
+    from dagster_project.flow.values.identity import mask
+    from dagster_project.report.fault import foreseen, keep
+    from dagster_project.settings import data_folder
 
-    if isinstance(error, LockHeld):
-        click.echo(str(error), err=True)
-        return EXIT_HELD
-    if isinstance(error, (SettingsError, PublishError, LockError, ContractError, ExpectationError)):
-        click.echo(str(error), err=True)
-        return EXIT_OTHER
-    log = data_folder(data).warehouse / "logs" / f"fault-{datetime.now():%Y%m%dT%H%M%S}.log"
+    workspace = data_folder(data)
+    plain = foreseen(error, workspace)
+    if plain is not None:
+        click.echo(mask(str(plain)), err=True)
+        return EXIT_HELD if isinstance(plain, LockHeld) else EXIT_OTHER
     try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        log = keep(workspace, error)
     except OSError:
         log = Path("-")
-    click.echo(message("cli.unexpected", reason=f"{type(error).__name__}: {error}", log=log), err=True)
+    reason = mask(f"{type(error).__name__}: {error}")
+    click.echo(message("cli.unexpected", reason=reason, log=log), err=True)
     return EXIT_OTHER
 
 

@@ -109,13 +109,14 @@ class Source(_Strict):
     key: tuple[str, ...]
     required: bool = False
     numbered_within: tuple[str, ...] = ()  # a missing line number is counted within these columns
+    dated_by: str | None = None  # what dates a row, where the source has rows for every period
     references: tuple[Reference, ...] = ()
     columns: tuple[Column, ...]
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Source:
         names = {column.name for column in self.columns}
-        mentioned = set(self.key) | set(self.numbered_within)
+        mentioned = set(self.key) | set(self.numbered_within) | ({self.dated_by} if self.dated_by else set())
         for reference in self.references:
             mentioned |= set(reference.columns)
         for column in self.columns:
@@ -137,6 +138,16 @@ class Source(_Strict):
     @property
     def required_columns(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def unit_column(self) -> str | None:
+        """The column that says whose row it is: a unit's id, else a member's code."""
+        for reference in self.references:
+            if reference.to == "organisations":
+                return next(iter(reference.columns))
+        return next(
+            (column.name for column in self.columns if column.name in ("unit_id", "member_code")), None
+        )
 
     def headers(self) -> dict[str, str]:
         """Folded heading → column name, for canonical names, labels and aliases."""

@@ -8,18 +8,30 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DATA_VARIABLE = "MATTSTOCK_DATA"
+SMTP_PASSWORD_VARIABLE = "MATTSTOCK_SMTP_PASSWORD"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class SettingsError(Exception):
@@ -79,15 +91,33 @@ class Retention(_Strict):
 
 
 class Smtp(_Strict):
+    """A mail server. The password of `user` is never here but in the variable `MATTSTOCK_SMTP_PASSWORD`."""
+
     host: str
-    port: int = 25
+    port: int = Field(default=25, ge=1, le=65535)
     sender: str = Field(default="mattstock@localhost", alias="from")
-    to: tuple[str, ...]
+    to: tuple[str, ...] = Field(min_length=1)
+    starttls: bool = False
+    user: str | None = None
+
+    @model_validator(mode="after")
+    def _password_is_encrypted(self) -> Smtp:
+        if self.user and not self.starttls and self.host not in LOOPBACK:
+            raise ValueError("user kräver starttls: true / user needs starttls: true")
+        return self
 
 
 class Alerts(_Strict):
     smtp: Smtp | None = None
     webhook: str | None = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "https://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("ska vara en adress som börjar med https:// / must begin with https://")
+        return value
 
 
 class Settings(_Strict):
@@ -109,6 +139,7 @@ class Settings(_Strict):
     values: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
     retention: Retention = Retention()
     alerts: Alerts = Alerts()
+    nightly: str = "02:00"
     timezone: str = "Europe/Stockholm"
     language: str = "sv"
 
@@ -118,6 +149,17 @@ class Settings(_Strict):
         if value == "all" or not isinstance(value, list):
             return value
         return [entry if isinstance(entry, dict) else {"code": entry} for entry in value]
+
+    @field_validator("nightly", mode="before")
+    @classmethod
+    def _time_of_day(cls, value: Any) -> Any:
+        # YAML reads an unquoted 12:30 as a number to the base of sixty.
+        text = f"{value // 60:02d}:{value % 60:02d}" if isinstance(value, int) else str(value)
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
+            raise ValueError(
+                "ska vara ett klockslag, till exempel 02:00 / must be a time of day such as 02:00"
+            )
+        return text
 
     @field_validator("timezone")
     @classmethod
@@ -177,6 +219,11 @@ def data_folder(chosen: Path | None = None) -> Workspace:
 def environment() -> dict[str, str]:
     """This process's environment, to hand on to a child process."""
     return dict(os.environ)
+
+
+def smtp_password() -> str | None:
+    """The mail user's password: a secret that has no place in a file that is backed up and shown to others."""
+    return os.environ.get(SMTP_PASSWORD_VARIABLE)
 
 
 def load_settings(path: Path) -> Settings:

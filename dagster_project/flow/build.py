@@ -17,6 +17,7 @@ import duckdb
 import polars as pl
 import yaml
 
+from dagster_project.flow.freshness import Due
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.reconcile import ISSUES_SCHEMA, FileCount, Reconciled
 from dagster_project.flow.validate import Verdict
@@ -187,6 +188,30 @@ def write_arrivals(
     )
 
 
+def write_expected(connection: duckdb.DuckDBPyConnection, due: Sequence[Due]) -> None:
+    """The expected deliveries and whether they came, for the mart `deliveries_due`."""
+    schema: dict[str, Any] = {
+        "source": pl.String,
+        "unit": pl.String,
+        "period": pl.String,
+        "period_start": pl.Date,
+        "period_end": pl.Date,
+        "due_date": pl.Date,
+        "arrived_at": pl.Datetime("us"),
+        "last_arrival": pl.Datetime("us"),
+        "status": pl.String,
+    }
+    rows = [
+        asdict(one)
+        | {
+            name: moment and moment.replace(tzinfo=None)
+            for name, moment in (("arrived_at", one.arrived_at), ("last_arrival", one.last_arrival))
+        }
+        for one in due
+    ]
+    _table(connection, "expected", pl.DataFrame(rows, schema=schema))
+
+
 def write_accepted_shares(connection: duckdb.DuckDBPyConnection, shares: Mapping[str, float]) -> None:
     """Tell dbt of the sources that lost more rows than their tolerance and are computed with all the same."""
     for source, share in shares.items():
@@ -207,9 +232,12 @@ def write_quarantine(workspace: Workspace, reconciled: Reconciled) -> None:
         old.unlink()
     open_errors = reconciled.issues.filter((pl.col("severity") == "error") & pl.col("is_open"))
     for (source,), rows in open_errors.group_by("source"):
-        # A text that begins like a formula must stay a text when the list is opened in Excel.
+        # A text that begins like a formula must stay a text when the list is opened in Excel; a number may stay.
         safe = rows.drop("is_open").with_columns(
-            pl.when(pl.col(pl.String).str.contains(r"^[=+\-@\t\r]"))
+            pl.when(
+                pl.col(pl.String).str.contains(r"^[\s\x00-\x1f]*[=+\-@]|^[\t\r\n]")
+                & ~pl.col(pl.String).str.contains(r"^[+\-]?[0-9][0-9 .,\x{a0}]*$")
+            )
             .then(pl.lit("'") + pl.col(pl.String))
             .otherwise(pl.col(pl.String))
             .name.keep()

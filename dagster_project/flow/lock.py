@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import json
+import logging
 import os
 import socket
 import sys
@@ -26,6 +27,7 @@ from dagster_project.messages import message
 from dagster_project.settings import Workspace
 
 LOCK_FILE = ".lock"
+_log = logging.getLogger(__name__)
 _WORDS_ARRIVE_WITHIN = 0.5  # seconds: a holder has the lock a moment before its words are in the file
 
 
@@ -64,6 +66,12 @@ class LockHeld(LockError):
         else:
             super().__init__("lock.held", folder=folder, **asdict(holder))
 
+    @property
+    def patiently(self) -> str:
+        """The same for one that waits, in Swedish and English."""
+        key = "lock.waits_unknown" if self.holder is None else "lock.waits"
+        return " / ".join(message(key, language, **self.arguments) for language in ("sv", "en"))
+
 
 @dataclass
 class _Hold:
@@ -80,8 +88,8 @@ _guard = threading.Lock()
 class FolderLock:
     """Context manager for the right to change a data folder.
 
-    Raises LockHeld at once when another process holds it, or with `wait=True` calls `on_wait` with the
-    words about the holder and blocks until it is free. May be nested within one process. Raises
+    Raises LockHeld at once when another process holds it, or with `wait=True` says who does (to `on_wait`, else
+    as a warning) and blocks until it is free. May be nested within one process. Raises
     LockUnavailable when the folder cannot be locked at all.
     """
 
@@ -161,6 +169,8 @@ class FolderLock:
             raise held
         if self._on_wait is not None:
             self._on_wait(held)
+        else:
+            _log.warning("%s", held.patiently)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
     def _is_still_the_file(self, descriptor: int) -> bool:

@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import shutil
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ import pyarrow.parquet
 
 from dagster_project.contracts import Source, fold
 from dagster_project.flow.ingest import Delivery, Table, UnreadableDelivery, form_of, read_tables
-from dagster_project.flow.readers import ROW
+from dagster_project.flow.readers import ROW, PassingFault, is_of_the_disk
 from dagster_project.flow.standardise import (
     BAD,
     DTYPES,
@@ -36,15 +37,16 @@ from dagster_project.flow.standardise import (
     positions,
     standardise,
 )
-from dagster_project.flow.values.identity import key_id, mask, pseudonym_key
+from dagster_project.flow.values.identity import key_id, mask, pseudonym_key, screen_name
 from dagster_project.flow.values.numbers import Sign, evidence, may_be_two_way
 from dagster_project.flow.values.words import enum_words, only_crosses
 from dagster_project.messages import message
 from dagster_project.settings import Settings, SettingsError, Workspace
 
-PARSER_VERSION = "1"
+PARSER_VERSION = "2"
 SHEET = "_sheet"
 MAX_UNKNOWN_COLUMNS = 200
+SHOWN_CHARACTERS = 1000
 
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in the file) while a file is standardised."""
@@ -107,7 +109,16 @@ def parse_delivery(
         with _scratch(workspace) as scratch:
             result = scratch / "result"
             result.mkdir()
-            _parse(delivery, source, choices, scratch, result, progress)
+            try:
+                refused = _parse(delivery, source, choices, scratch, result, progress)
+            except BaseException as error:
+                if not _is_of_the_file(error):
+                    raise
+                result = scratch / "unreadable"
+                result.mkdir()
+                refused = _unreadable(error, delivery, source, choices, workspace, result)
+            if isinstance(refused, PassingFault):
+                directory = directory.with_name(f"{directory.name}-{secrets.token_hex(6)}")
             _settle(result, directory)
     return _recalled(delivery, directory)
 
@@ -242,18 +253,18 @@ def _parse(
     scratch: Path,
     result: Path,
     progress: Progress | None,
-) -> None:
+) -> UnreadableDelivery | None:
+    """Read the file into `result`; gives why it was refused, if it was."""
     tables: list[Table] = []
     counts = _Counts()
     try:
-        tables = read_tables(delivery, lambda cells: len(positions(cells, choices.headings)), scratch)
+        read = read_tables(delivery, lambda cells: len(positions(cells, choices.headings)), scratch)
+        tables = [dataclasses.replace(table, sheet=_shown_sheet(table.sheet, choices)) for table in read]
         _check_headings(tables, source, choices)
     except UnreadableDelivery as refused:
         counts.rows_read = counts.rows_quarantined = sum(table.rows for table in tables)
-        with _Writers(result, source):
-            pass
-        _write_meta(result, counts, tables, choices, numbered=False, refused=refused)
-        return
+        _write_refusal(result, counts, tables, source, choices, refused)
+        return refused
     decided = _file_choices(tables, source, choices)
     line_number = line_number_column(source)
     numbered = False
@@ -279,6 +290,52 @@ def _parse(
                 if progress is not None:
                     progress(counts.rows_read, total)
     _write_meta(result, counts, tables, choices, numbered, refused=None)
+    return None
+
+
+def _is_of_the_file(error: BaseException) -> bool:
+    """Whether a fault that nobody foresaw is to be laid to the file that was being read.
+
+    This is the only place that asks, because every library that reads a delivery does its work below `_parse`, and
+    here alone a file can still be set aside by itself. A fault of the disk is the run's; so is a wish to stop.
+    """
+    is_panic = type(error).__name__ == "PanicException"  # Rust's, in polars and calamine: no Exception
+    return is_panic or (isinstance(error, Exception) and not is_of_the_disk(error))
+
+
+def _unreadable(
+    error: BaseException,
+    delivery: Delivery,
+    source: Source,
+    choices: Choices,
+    workspace: Workspace,
+    result: Path,
+) -> PassingFault:
+    """Write the refusal of a file that a library stumbled over; the details go to the log, numbers masked."""
+    log = workspace.warehouse / "logs" / f"unreadable-{delivery.sha256[:16]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    details = "".join(traceback.format_exception(error))
+    log.write_text(mask(f"{delivery.file}\n{details}"), encoding="utf-8", errors="backslashreplace")
+    refused = PassingFault("unreadable", kind=type(error).__name__, log=log.name)
+    _write_refusal(result, _Counts(), [], source, choices, refused)
+    return refused
+
+
+def _write_refusal(
+    result: Path,
+    counts: _Counts,
+    tables: Sequence[Table],
+    source: Source,
+    choices: Choices,
+    refused: UnreadableDelivery,
+) -> None:
+    with _Writers(result, source):
+        pass
+    _write_meta(result, counts, tables, choices, numbered=False, refused=refused)
+
+
+def _shown_sheet(name: str | None, choices: Choices) -> str | None:
+    return None if name is None else screen_name(name, lambda: choices.key)
 
 
 def _check_headings(tables: Sequence[Table], source: Source, choices: Choices) -> None:
@@ -388,13 +445,16 @@ def _write_meta(
     refused: UnreadableDelivery | None,
 ) -> None:
     unknown = dict.fromkeys(
-        mask(cell) for table in tables for cell in table.header if cell and fold(cell) not in choices.headings
+        _one_line(mask(cell))
+        for table in tables
+        for cell in table.header
+        if cell and fold(cell) not in choices.headings
     )
     ignored = dict.fromkeys(sheet for table in tables for sheet in table.ignored_sheets)
     meta = {
         **dataclasses.asdict(counts),
         "unknown_columns": list(unknown)[:MAX_UNKNOWN_COLUMNS],
-        "ignored_sheets": [mask(sheet) for sheet in ignored],
+        "ignored_sheets": [_one_line(mask(sheet)) for sheet in ignored],
         "numbered": numbered,
         "refused": None
         if refused is None
@@ -404,7 +464,15 @@ def _write_meta(
 
 
 def _masked(arguments: Mapping[str, object]) -> dict[str, object]:
-    return {name: mask(value) if isinstance(value, str) else value for name, value in arguments.items()}
+    """What a message may show of a file: numbers of persons masked, one line, and no more than can be read."""
+    return {
+        name: _one_line(mask(value)) if isinstance(value, str) else value for name, value in arguments.items()
+    }
+
+
+def _one_line(text: str) -> str:
+    line = "".join(sign if sign.isprintable() else " " for sign in text[:SHOWN_CHARACTERS])
+    return line if len(text) <= SHOWN_CHARACTERS else f"{line} …"
 
 
 def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:

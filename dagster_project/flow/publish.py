@@ -25,6 +25,7 @@ from typing import Any, Literal
 
 import duckdb
 
+from dagster_project.flow.faults import fault_key
 from dagster_project.flow.lock import FolderLock
 from dagster_project.flow.releases import (
     DATABASE,
@@ -83,6 +84,7 @@ class ReleaseFacts:
 
     `released_at` carries a time zone. `fingerprint` is the hexadecimal hash of deliveries, settings, code
     and as-of date. `gate` is the validation's result as JSON can hold it. `profile` is seconds by step.
+    `key_id` names the pseudonym key that the tables were made with, without telling it.
     `sort_columns` gives the key that each table is ordered by; the key of a table of a million rows or more
     should be unique.
     """
@@ -96,6 +98,7 @@ class ReleaseFacts:
     gate: Mapping[str, Any] = field(default_factory=dict)
     profile: Mapping[str, float] = field(default_factory=dict)
     predecessor: str | None = None
+    key_id: str | None = None
     sort_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -222,23 +225,8 @@ def _duckdb(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         ) as connection:
             yield connection
     except duckdb.Error as error:
-        raise PublishError(
-            _key_of(error), step="publish.step_build", where=spill.parent, reason=error
-        ) from error
-
-
-def _key_of(error: duckdb.Error) -> str:
-    told = str(error).lower()
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return "publish.out_of_memory"
-    for words, key in (
-        ("no space left", "publish.disk_full"),
-        ("read-only file system", "publish.read_only"),
-        ("permission denied", "publish.no_rights"),
-    ):
-        if words in told:
-            return key
-    return "publish.failed"
+        key = fault_key(error, spill.parent) or "publish.failed"
+        raise PublishError(key, step="publish.step_build", where=spill.parent, reason=error) from error
 
 
 @dataclass(frozen=True)
@@ -466,6 +454,7 @@ def _seal(candidate: Candidate) -> None:
         "code_version": about.code_version,
         "fingerprint": about.fingerprint,
         "predecessor": about.predecessor,
+        "key_id": about.key_id,
         "gate": dict(about.gate),
         "inputs": [{"file": i.file, "sha256": i.sha256, "rows": i.rows} for i in about.inputs],
         "rows": {name: table.rows for name, table in candidate.tables.items()},

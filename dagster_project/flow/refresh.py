@@ -23,14 +23,14 @@ import duckdb
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
-from dagster_project.flow import build, foreign, publish, releases, validate
+from dagster_project.flow import build, foreign, freshness, history, publish, releases, validate
 from dagster_project.flow.adapters import ADAPTERS
-from dagster_project.flow.ingest import Delivery, deliveries
+from dagster_project.flow.ingest import Delivery, deliveries, shown_name
 from dagster_project.flow.lock import FolderLock
 from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed, parse_delivery
 from dagster_project.flow.reconcile import Reconciled, Reconciler
 from dagster_project.flow.validate import Verdict
-from dagster_project.flow.values.identity import pseudonym_key
+from dagster_project.flow.values.identity import key_id, pseudonym_key
 from dagster_project.messages import message
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace, load_settings
 
@@ -59,6 +59,7 @@ def _silent(step: str, done: int, total: int) -> None:
 class Refresh:
     """A run on one data folder; a context manager that holds the folder's lock.
 
+    `may_publish` is false for a run that only judges: it is no part of the history of runs.
     Raises SettingsError before anything is touched, LockHeld when another run holds the folder and `wait` is false.
     """
 
@@ -69,18 +70,23 @@ class Refresh:
         accept_quarantine: bool = False,
         wait: bool = False,
         progress: Progress = _silent,
+        may_publish: bool = True,
     ) -> None:
         self.workspace = workspace
         self.settings: Settings = load_settings(workspace.settings_file)
         self.as_of = as_of or datetime.now(ZoneInfo(self.settings.timezone)).date()
         self.accept_quarantine = accept_quarantine
-        self.run_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+        self.may_publish = may_publish
+        self.started = datetime.now(UTC)
+        self.run_id = f"{self.started:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
         self.contracts: dict[str, Source] = load_contracts()
+        freshness.check(self.settings, {*self.contracts, *(adapter.FOLDER for adapter in ADAPTERS.values())})
         self.progress = progress
         self.profile: dict[str, float] = {}
         self.deliveries: list[Delivery] = []
         self.parsed: dict[str, list[ParsedFile]] = {}
         self.reconciled: Reconciled | None = None
+        self.arrivals: list[freshness.Arrival] = []
         self.verdicts: list[Verdict] = []
         self.ending: Ending | None = None
         self.release: releases.Release | None = None
@@ -90,16 +96,26 @@ class Refresh:
 
     def __enter__(self) -> Self:
         self._lock.__enter__()
-        releases.clean_leftovers(self.workspace)
-        clear_scratch(self.workspace)
-        with self.timed("deliveries"):
-            self.deliveries = deliveries(self.workspace)
+        try:
+            if self.may_publish:
+                history.begin(self.workspace, self.run_id, self.started)
+            _refuse_newer(releases.current(self.workspace))
+            releases.clean_leftovers(self.workspace)
+            clear_scratch(self.workspace)
+            with self.timed("deliveries"):
+                self.deliveries = deliveries(self.workspace)
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+        if self.may_publish:
+            published = self.release.release_id if self.release else None
+            history.record(self.workspace, self.run_id, self.ending or "failed", published)
         self._lock.__exit__(kind, error, trace)
 
     @contextlib.contextmanager
@@ -128,7 +144,10 @@ class Refresh:
 
     def nothing_new(self) -> bool:
         """Whether the release in force already rests on exactly this."""
-        return publish.nothing_new(self.workspace, self.fingerprint)
+        if not publish.nothing_new(self.workspace, self.fingerprint):
+            return False
+        self.ending = "nothing_new"
+        return True
 
     @property
     def unknown_folders(self) -> list[str]:
@@ -137,10 +156,16 @@ class Refresh:
         if not self.workspace.raw.is_dir():
             return []
         return sorted(
-            entry.name
+            shown_name(self.workspace, entry.name)
             for entry in self.workspace.raw.iterdir()
             if entry.is_dir() and entry.name not in known and not entry.name.startswith(".")
         )
+
+    @property
+    def due(self) -> list[freshness.Due]:
+        """The expected deliveries and whether they came; before this run has reconciled, as the run before saw it."""
+        arrivals = self.arrivals if self.reconciled else freshness.remembered(self.workspace)
+        return freshness.due(self.settings, arrivals, self.as_of)
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -182,6 +207,7 @@ class Refresh:
                 foreign.give(reconciler, settled, source, complements=True)
             self.reconciled = reconciler.outcome([settlement.outcome() for settlement in settled.values()])
             build.write_arrivals(self._connection, self.reconciled, self.deliveries)
+            self._see_what_arrived(self._connection)
             build.write_quarantine(self.workspace, self.reconciled)
 
     def arrive(self) -> Reconciled:
@@ -208,6 +234,7 @@ class Refresh:
                 self.settings,
                 self._rows_before(),
                 self.unknown_folders,
+                self.due,
                 self.accept_quarantine,
             )
         self._stop_if_told(keep)
@@ -260,6 +287,7 @@ class Refresh:
             },
             profile=self.profile,
             predecessor=current.release_id if current else None,
+            key_id=key_id(pseudonym_key(self.workspace)),
         )
         with self.timed("publish"):
             candidate = publish.build_candidate(build.build_database(self.workspace), self.workspace, facts)
@@ -290,6 +318,12 @@ class Refresh:
 
     def _inputs(self) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
+
+    def _see_what_arrived(self, connection: duckdb.DuckDBPyConnection) -> None:
+        rejected = {file.delivery.file for files in self.parsed.values() for file in files if file.rejected}
+        self.arrivals = freshness.seen(connection, self.contracts, self.settings, self.deliveries, rejected)
+        freshness.remember(self.workspace, self.arrivals)
+        build.write_expected(connection, self.due)
 
     def _rows_by_delivery(self) -> list[int]:
         assert self.reconciled is not None
@@ -336,6 +370,18 @@ class Refresh:
 
 def _without_as_of(release: releases.Release) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((entry["file"], entry["sha256"]) for entry in release.inputs))
+
+
+def _refuse_newer(release: releases.Release | None) -> None:
+    # What a newer program published may hold tables that this one does not know; a run of it would take them away
+    # from their readers without a word.
+    if release is not None and int(release.schema_version) > int(SCHEMA_VERSION):
+        raise releases.PublishError(
+            "release.newer_schema",
+            release=release.release_id,
+            theirs=release.schema_version,
+            ours=SCHEMA_VERSION,
+        )
 
 
 def code_version() -> str:

@@ -27,6 +27,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from dagster_project.flow.faults import BY_NUMBER, fault_key
 from dagster_project.flow.lock import FolderLock
 from dagster_project.messages import message
 from dagster_project.settings import Workspace
@@ -63,7 +64,8 @@ class Release:
     """One release as its `release.json` tells it.
 
     `rows` counts rows by table and view; `views` holds the sha256 of each view's definition; `files` holds
-    the sha256 of each file by its path within the folder; `profile` is seconds by step.
+    the sha256 of each file by its path within the folder; `profile` is seconds by step. `key_id` names the
+    pseudonym key behind the release, None where that was not written down.
     """
 
     release_id: str
@@ -81,6 +83,7 @@ class Release:
     files: dict[str, str]
     profile: dict[str, float]
     in_force: bool
+    key_id: str | None = None
 
     @property
     def database(self) -> Path:
@@ -187,6 +190,7 @@ def _read(layout: Layout, release_id: str) -> Release:
             files=told["files"],
             profile=told["profile"],
             in_force=release_id == _current_id(layout),
+            key_id=told.get("key_id"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PublishError("release.unreadable", folder=directory, reason=error) from error
@@ -257,7 +261,7 @@ def _make_link(layout: Layout, release_id: str) -> None:
     try:
         os.symlink(f"{layout.releases.name}/{release_id}", layout.next_link, target_is_directory=True)
     except (OSError, NotImplementedError) as error:
-        if isinstance(error, OSError) and error.errno in PLAIN:
+        if isinstance(error, OSError) and error.errno in BY_NUMBER and error.errno != errno.EPERM:
             raise
         raise PublishError("publish.no_links", folder=layout.marts, reason=error) from error
 
@@ -321,6 +325,7 @@ def settle(workspace: Workspace) -> None:
 
 def clean_leftovers(workspace: Workspace) -> None:
     """Remove what killed runs left: unfinished candidates, links never swapped in, releases never in force.
+    PublishError when nothing can be written in `marts/`.
 
     Call at the start of a run. Takes the lock, so that another run's candidate is never mistaken for a
     leftover.
@@ -328,19 +333,12 @@ def clean_leftovers(workspace: Workspace) -> None:
     with FolderLock(workspace), plainly("publish.step_clean"):
         settle(workspace)
         building = Layout(workspace.marts).building
-        if building.exists():
-            shutil.rmtree(building)
+        # Made and removed also where nothing is left: that nothing can be published is said before all the work.
+        building.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(building)
 
 
 # ------------------------------------------------------------------------------------------------ disk
-
-PLAIN = {
-    errno.ENOSPC: "publish.disk_full",
-    errno.EDQUOT: "publish.disk_full",
-    errno.EROFS: "publish.read_only",
-    errno.EACCES: "publish.no_rights",
-    errno.EPERM: "publish.no_rights",
-}
 
 
 @contextlib.contextmanager
@@ -351,7 +349,7 @@ def plainly(step: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        key = PLAIN.get(error.errno or 0, "publish.failed")
+        key = fault_key(error) or "publish.failed"
         raise PublishError(key, step=step, where=error.filename2 or error.filename, reason=error) from error
 
 

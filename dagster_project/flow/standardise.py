@@ -20,6 +20,7 @@ from dagster_project.flow.values.identity import (
     personal_ids,
     personal_names,
     read_orgnr,
+    refuse_persons,
     screen_codes,
     screen_text,
     shown,
@@ -205,7 +206,8 @@ def _translated(text: pl.Series, words: Mapping[str, str], column: Column) -> pl
 def _read(column: Column, text: pl.Series, choices: Choices) -> Reading:
     match column.type:
         case "integer" | "year" | "decimal" | "money":
-            return read_numbers(text, column.type, choices.signs.get(column.name), column.min, column.max)
+            numbers = read_numbers(text, column.type, choices.signs.get(column.name), column.min, column.max)
+            return refuse_persons(text, numbers)
         case "date":
             return read_dates(text, choices.date_pattern)
         case "month":

@@ -18,6 +18,7 @@ import polars as pl
 
 from dagster_project.contracts import Source
 from dagster_project.expectations import BatchQuery, Judgement, Rule
+from dagster_project.flow.freshness import Due
 from dagster_project.flow.reconcile import Reconciled
 from dagster_project.settings import Settings
 
@@ -79,6 +80,7 @@ def judge_arrivals(
     settings: Settings,
     before: Mapping[str, int],
     unknown_folders: Sequence[str],
+    due: Sequence[Due],
     accept_quarantine: bool,
 ) -> list[Verdict]:
     """Verdicts on what arrived.
@@ -86,7 +88,7 @@ def judge_arrivals(
     `before` holds accepted rows per source in the release in force. With `accept_quarantine` the judgements that may be
     waived are still made and reported, but do not stop.
     """
-    frames = _arrival_frames(reconciled, contracts, settings, before, unknown_folders)
+    frames = _arrival_frames(reconciled, contracts, settings, before, unknown_folders, due)
     suites: list[tuple[str, pl.DataFrame, list[str], list[_Expectation]]] = []
     for judgement in judgements:
         waived = judgement.waived_by_accept_quarantine and accept_quarantine
@@ -116,6 +118,7 @@ def _arrival_frames(
     settings: Settings,
     before: Mapping[str, int],
     unknown_folders: Sequence[str],
+    due: Sequence[Due],
 ) -> dict[str, pl.DataFrame]:
     files = pl.DataFrame(
         [asdict(count) for count in reconciled.files],
@@ -167,7 +170,20 @@ def _arrival_frames(
         [{"folder": folder, "is_known": 0} for folder in unknown_folders],
         schema={"folder": pl.String, "is_known": pl.Int64},
     )
+    expected = pl.DataFrame(
+        [
+            {
+                "source": d.source,
+                "unit": d.unit or "",
+                "period": d.period,
+                "is_overdue": int(d.status == "overdue"),
+            }
+            for d in due
+        ],
+        schema={"source": pl.String, "unit": pl.String, "period": pl.String, "is_overdue": pl.Int64},
+    )
     return {
+        "expected": expected,
         "files": files,
         "sources": sources,
         "required_sources": sources.filter("is_required"),

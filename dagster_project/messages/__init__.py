@@ -26,6 +26,16 @@ def message(key: str, language: str = "sv", **arguments: object) -> str:
     return _catalogue(language)[key].format(**arguments)
 
 
+def outline(key: str, language: str = "sv", **arguments: object) -> str:
+    """The words of `key` with … in every place that no argument fills: for readers who may not see the values."""
+    return _catalogue(language)[key].format_map(_Blank(arguments))
+
+
+class _Blank(dict[str, object]):
+    def __missing__(self, place: str) -> str:
+        return "…"
+
+
 def known_keys(language: str) -> frozenset[str]:
     """All keys of one language's catalogue."""
     return frozenset(_catalogue(language))

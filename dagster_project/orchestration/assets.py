@@ -12,10 +12,10 @@ from dagster_dbt import dbt_assets
 
 from dagster_project.contracts import load_contracts
 from dagster_project.expectations import arrival_judgements, mart_expectations
-from dagster_project.flow import validate
 from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
+from dagster_project.orchestration import metadata
 from dagster_project.orchestration.dbt_project import MANIFEST, Translator, dbt_cli, manifest
 from dagster_project.orchestration.resource import RefreshResource
 
@@ -28,24 +28,31 @@ MARTS_GATE = dg.AssetKey("marts_gate")
     name="parsed",
     specs=[
         *(
-            dg.AssetSpec(["parsed", name], group_name="a_parsed", description=source.description)
+            dg.AssetSpec(
+                ["parsed", name], group_name="a_parsed", description=source.description, skippable=True
+            )
             for name, source in _CONTRACTS.items()
         ),
-        *(dg.AssetSpec(["parsed", name], group_name="a_parsed") for name in ADAPTERS),
+        *(
+            dg.AssetSpec(
+                ["parsed", name],
+                group_name="a_parsed",
+                description=f"The foreign format {name}.",
+                skippable=True,
+            )
+            for name in ADAPTERS
+        ),
     ],
 )
 def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
-    """Files read and standardised, per source and foreign format."""
+    """Files read and standardised, per source and foreign format; nothing at all when nothing is new."""
+    if refresh.run.nothing_new():
+        return
     for name in (*_CONTRACTS, *ADAPTERS):
         files = refresh.run.parse(name)
         yield dg.MaterializeResult(
             asset_key=["parsed", name],
-            metadata={
-                "files": len(files),
-                "rows_read": sum(file.rows_read for file in files),
-                "rows_quarantined": sum(file.rows_quarantined for file in files),
-                "sha256": {file.delivery.file: file.delivery.sha256 for file in files},
-            },
+            metadata=metadata.of_parsed(files),
         )
 
 
@@ -55,6 +62,7 @@ def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
         dg.AssetSpec(
             ["reconciled", name],
             group_name="b_reconciled",
+            description=f"Every row of {name}: accepted, quarantined, repeated or skipped, and why.",
             deps=[
                 ["parsed", name],
                 *(["parsed", adapter] for adapter in ADAPTERS),
@@ -70,27 +78,28 @@ def reconciled(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
     outcome = refresh.run.reconciled
     assert outcome is not None
     for name in names:
-        source = outcome.sources[name]
-        yield dg.MaterializeResult(
-            asset_key=["reconciled", name],
-            metadata={
-                "rows_read": source.rows_read,
-                "rows_accepted": source.rows_accepted,
-                "open_errors": source.own_errors,
-                "lost_with_parent": source.lost_with_parent,
-            },
-        )
+        mine = [count for count in outcome.files if count.source == name]
+        yield dg.MaterializeResult(asset_key=["reconciled", name], metadata=metadata.of_reconciled(mine))
 
 
 @dg.multi_asset(
     name="arrivals_gate",
     specs=[
         dg.AssetSpec(
-            ARRIVALS_GATE, group_name="c_delivered", deps=[["reconciled", name] for name in _CONTRACTS]
+            ARRIVALS_GATE,
+            group_name="c_delivered",
+            description="Whether what arrived may be computed with; dbt gets nothing when it says stop.",
+            deps=[["reconciled", name] for name in _CONTRACTS],
         ),
         *(
-            dg.AssetSpec(["delivered", name], group_name="c_delivered", deps=[ARRIVALS_GATE], skippable=True)
-            for name in _CONTRACTS
+            dg.AssetSpec(
+                ["delivered", name],
+                group_name="c_delivered",
+                description=f"The accepted rows of {name}: {source.description}",
+                deps=[ARRIVALS_GATE],
+                skippable=True,
+            )
+            for name, source in _CONTRACTS.items()
         ),
     ],
     check_specs=[
@@ -101,7 +110,7 @@ def reconciled(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
 def arrivals_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Great Expectations on what arrived; nothing is delivered to dbt when it says stop."""
     verdicts = refresh.run.judge_arrivals()
-    yield dg.MaterializeResult(asset_key=ARRIVALS_GATE, metadata=_counts(verdicts))
+    yield dg.MaterializeResult(asset_key=ARRIVALS_GATE, metadata=metadata.of_gate(verdicts))
     if refresh.run.ending != "stopped":
         for name in _CONTRACTS:
             yield dg.MaterializeResult(asset_key=["delivered", name])
@@ -142,27 +151,14 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> I
 def marts_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Great Expectations on the candidate; nothing is published when it says stop."""
     verdicts = refresh.run.judge_marts(MANIFEST)
-    yield dg.MaterializeResult(asset_key=MARTS_GATE, metadata=_counts(verdicts))
+    yield dg.MaterializeResult(asset_key=MARTS_GATE, metadata=metadata.of_gate(verdicts))
     yield from _checks(verdicts, MARTS_GATE)
 
 
 @dg.asset(group_name="h_release", deps=[MARTS_GATE])
 def release(refresh: RefreshResource) -> dg.MaterializeResult[Any]:
     """The release, put in force by one swap."""
-    published = refresh.run.publish()
-    if published is None:
-        return dg.MaterializeResult(metadata={"published": False, "why": "no table differs"})
-    return dg.MaterializeResult(
-        metadata={"published": True, "release_id": published.release_id, "rows": dict(published.rows)}
-    )
-
-
-def _counts(verdicts: list[Verdict]) -> dict[str, int]:
-    return {
-        "expectations": len(verdicts),
-        "failed": sum(not verdict.success for verdict in verdicts),
-        "stopping": len(validate.stopping(verdicts)),
-    }
+    return dg.MaterializeResult(metadata=metadata.of_release(refresh.run.publish()))
 
 
 def _checks(verdicts: list[Verdict], key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:

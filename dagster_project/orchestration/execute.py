@@ -2,49 +2,32 @@
 
 from __future__ import annotations
 
-from contextlib import redirect_stdout
-
 import dagster as dg
 
 from dagster_project.flow.refresh import Refresh
 from dagster_project.orchestration.instance import instance
+from dagster_project.orchestration.output import kept_off_screen
 from dagster_project.orchestration.resource import RefreshResource
+from dagster_project.orchestration.retention import prune
 
 
 class JobFailed(Exception):
-    """A step failed for another reason than a verdict; the text names the step and the fault."""
+    """The job came to no ending although no step raised anything."""
 
 
 def execute(refresh: Refresh) -> None:
-    """Run the job with the opened run; its ending is on `refresh` afterwards. JobFailed when a step broke."""
+    """Run the job with the opened run; its ending is on `refresh` afterwards. What broke a step is raised as it was."""
     from dagster_project.definitions import defs
 
     resource = RefreshResource()
     resource.share(refresh)
-    log = refresh.workspace.warehouse / "logs" / "latest-run.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    # dbt tells of every model on the output stream; that is for the log, not for a controller's screen.
-    with (
-        log.open("w", encoding="utf-8") as stream,
-        redirect_stdout(stream),
-        instance(refresh.workspace) as where,
-    ):
-        result = defs.resolve_job_def("refresh").execute_in_process(
+    with kept_off_screen(refresh.workspace), instance(refresh.workspace) as where:
+        defs.resolve_job_def("refresh").execute_in_process(
             instance=where,
             # As it is: a configurable resource would be made anew from its settings, and open a run of its own.
             resources={"refresh": dg.ResourceDefinition.hardcoded_resource(resource)},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
             raise_on_error=False,
         )
+        prune(where)
     if refresh.ending is None:
-        raise JobFailed(_first_failure(result))
-
-
-def _first_failure(result: dg.ExecuteInProcessResult) -> str:
-    for event in result.all_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            return f"{event.step_key}: {error.message.strip() if error else 'unknown'}"
-    return "no step failed, and nothing was published"
+        raise resource.fault or JobFailed("no step failed, and nothing was published")

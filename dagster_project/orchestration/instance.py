@@ -1,28 +1,43 @@
-"""Dagster's own state for one data folder: where it lies and how its web interface is started."""
+"""Dagster's own state for one data folder: where it lies, how it is bounded, and how its web interface is started."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import yaml
 
 from dagster_project.settings import DATA_VARIABLE, Workspace, environment
 
-_CONFIG = {"telemetry": {"enabled": False}}
+_TICKS = {"purge_after_days": {"skipped": 2, "success": 60, "failure": 60, "started": 60}}
+CONFIG: Mapping[str, Any] = {
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    "auto_materialize": {"enabled": False},
+    # One writer: the second of two runs waits in the queue, not for the lock.
+    "concurrency": {"runs": {"max_concurrent_runs": 1}},
+    # A run that never got a process must not hold the queue.
+    "run_monitoring": {"enabled": True, "start_timeout_seconds": 900},
+    "retention": {"schedule": _TICKS, "sensor": _TICKS},
+}
 
 
 def home(workspace: Workspace) -> Path:
-    """Dagster's home in the data folder, with telemetry off; made when missing."""
+    """Dagster's home in the data folder, with `dagster.yaml` as this version wants it; made when missing."""
     folder = workspace.warehouse / "dagster"
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "dagster.yaml"
-    if not config.exists():
-        config.write_text(yaml.safe_dump(_CONFIG), encoding="utf-8")
+    text = yaml.safe_dump(dict(CONFIG))
+    if not config.exists() or config.read_text(encoding="utf-8") != text:
+        fresh = config.with_name(".dagster.yaml.next")
+        fresh.write_text(text, encoding="utf-8")
+        os.replace(fresh, config)
     return folder
 
 
@@ -34,9 +49,11 @@ def instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
 
 
 def serve(workspace: Workspace, port: int) -> int:
-    """Start the web interface on this computer until it is stopped; its exit code."""
+    """Start the web interface and the daemon on this computer until they are stopped; the exit code."""
     command = [
         sys.executable,
+        "-W",
+        "ignore",
         "-m",
         "dagster",
         "dev",

@@ -11,6 +11,10 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from dagster_project.flow.refresh import Refresh
+from dagster_project.orchestration import alerts
+from dagster_project.orchestration.output import kept_off_screen
+from dagster_project.orchestration.retention import prune
+from dagster_project.report import fault
 from dagster_project.settings import data_folder
 
 
@@ -21,18 +25,35 @@ class RefreshResource(dg.ConfigurableResource):
     as_of: str = ""
     accept_quarantine: bool = False
     _run: Refresh | None = PrivateAttr(default=None)
+    _fault: BaseException | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[RefreshResource]:
-        """Hold the data folder's lock for as long as the run lasts; a run given by the caller is left open."""
+        """Hold the data folder's lock for as long as the run lasts, and tell how it ended.
+
+        Waits while another run holds the folder: a daemon's run has nobody to tell that it is held. A run given by
+        the caller is left open, and the caller tells.
+        """
         if self._run is not None:
             yield self
             return
         workspace = data_folder(Path(self.data) if self.data else None)
         as_of = date.fromisoformat(self.as_of) if self.as_of else None
-        with Refresh(workspace, as_of, self.accept_quarantine) as run:
+        with (
+            alerts.watching(workspace),
+            Refresh(workspace, as_of, self.accept_quarantine, wait=True) as run,
+            kept_off_screen(workspace),
+        ):
             self._run = run
             yield self
+            if run.ending is not None:
+                alerts.ended(run)
+            elif isinstance(self._fault, Exception):
+                if fault.foreseen(self._fault, workspace) is None:
+                    fault.keep(workspace, self._fault)
+                alerts.failed(workspace, self._fault)
+            if context.instance is not None:
+                prune(context.instance)
 
     def share(self, run: Refresh) -> None:
         """Use a run that the caller has opened and will close."""
@@ -43,3 +64,12 @@ class RefreshResource(dg.ConfigurableResource):
         """The run in progress."""
         assert self._run is not None
         return self._run
+
+    @property
+    def fault(self) -> BaseException | None:
+        """What broke a step, as it was raised."""
+        return self._fault
+
+    @fault.setter
+    def fault(self, error: BaseException | None) -> None:
+        self._fault = error

@@ -6,26 +6,39 @@ What does not belong here: deciding or computing anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dagster_project.flow import validate
+from dagster_project.flow.freshness import overdue
 from dagster_project.flow.refresh import Refresh
 from dagster_project.flow.releases import Release
-from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
+from dagster_project.report.doctor import Finding
 from dagster_project.report.explain import SHOWN, Explanation, Record
+from dagster_project.report.mend import concerned, overdue_lines
 from dagster_project.settings import Workspace
 
 ERRORS_SHOWN = 20
 PLAIN_WIDTH = 120
+CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], " ")
+OVERDUE = "expected_deliveries_have_come"
+
+
+class _PlainConsole(Console):
+    """Shows what was delivered as the text that it is: neither as markup nor as orders to the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(text.translate(CONTROLS), **options)
 
 
 def _console() -> Console:
-    console = Console(highlight=False, soft_wrap=False)
+    console = _PlainConsole(highlight=False, soft_wrap=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
@@ -34,7 +47,9 @@ def _console() -> Console:
 def nothing_new(refresh: Refresh) -> None:
     """Say that the release in force already rests on exactly this."""
     link = refresh.workspace.marts / "current"
-    _console().print(message("cli.nothing_new", release=link.resolve().name))
+    console = _console()
+    _overdue(console, refresh)
+    console.print(message("cli.nothing_new", release=link.resolve().name))
 
 
 def told(refresh: Refresh) -> None:
@@ -44,6 +59,7 @@ def told(refresh: Refresh) -> None:
         _stopped(console, refresh)
         return
     _deliveries(console, refresh)
+    _overdue(console, refresh)
     if refresh.ending == "nothing_new":
         console.print(message("cli.no_difference"))
         return
@@ -69,6 +85,7 @@ def checked(refresh: Refresh) -> None:
         _stopped(console, refresh)
         return
     _deliveries(console, refresh)
+    _overdue(console, refresh)
     _open_errors(console, refresh)
     _warned(console, refresh)
     assert refresh.reconciled is not None
@@ -115,6 +132,26 @@ def listed(found: Sequence[Release], workspace: Workspace) -> None:
         console.print(
             f"{mark} {release.release_id}  {release.released_at:%Y-%m-%d %H:%M} UTC  {release.as_of}"
         )
+
+
+def examined(findings: Sequence[Finding], language: str) -> None:
+    """What the doctor found, check by check, with what to do about what is not well."""
+    console = _console()
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for finding in findings:
+        told = finding.words(language)
+        if (mend := finding.mend(language)) is not None:
+            told += "\n" + message("doctor.mend", language, what=mend)
+        title = message(f"doctor.{finding.about}", language)
+        style = {"ok": "", "notice": "yellow", "fault": "bold red"}[finding.status]
+        table.add_row(message(f"doctor.status.{finding.status}", language), title, Text(told), style=style)
+    console.print(table)
+    faults = sum(finding.status == "fault" for finding in findings)
+    notices = sum(finding.status == "notice" for finding in findings)
+    ending = "doctor.sick" if faults else "doctor.healthy"
+    console.print(message(ending, language, faults=faults, notices=notices), style="bold")
 
 
 def number(value: float | None) -> str:
@@ -213,47 +250,30 @@ def _stopped(console: Console, refresh: Refresh) -> None:
     for verdict in validate.stopping(refresh.verdicts):
         mend = verdict.mend_sv if refresh.settings.language == "sv" else verdict.mend_en
         console.print("• " + message("cli.mend", what=mend))
-        for line in _which(verdict, refresh):
+        examples = [verdict.examples] if verdict.examples else []
+        for line in concerned(verdict, refresh, refresh.settings.language) or examples:
             console.print(f"  {line}")
     _open_errors(console, refresh)
+    _overdue(console, refresh)
     if refresh.rejected is not None:
         console.print(message("cli.stopped_where", path=refresh.rejected))
 
 
-def _which(verdict: Verdict, refresh: Refresh) -> list[str]:
-    """What a verdict points at, in words: the sources that it concerns, else its examples."""
-    assert refresh.reconciled is not None
-    lines = []
-    for name, outcome in refresh.reconciled.sources.items():
-        allowed = validate.rows_allowed(refresh.settings, name, outcome.rows_read)
-        if verdict.name == "own_errors_within_tolerance" and outcome.own_errors > allowed:
-            lines.append(
-                message("cli.too_many_errors", source=name, rows=outcome.own_errors, allowed=allowed)
-            )
-        if verdict.name == "rows_lost_with_a_parent_within_tolerance" and outcome.lost_with_parent > allowed:
-            parents = ", ".join(outcome.parents_to_mend)
-            lines.append(
-                message(
-                    "cli.too_many_lost",
-                    source=name,
-                    rows=outcome.lost_with_parent,
-                    allowed=allowed,
-                    parents=parents,
-                )
-            )
-        if verdict.name == "no_file_is_rejected":
-            lines += outcome.rejected_files
-        is_required = name in refresh.contracts and refresh.contracts[name].required
-        is_empty = not outcome.rows_accepted + outcome.rows_derived
-        if verdict.name == "required_sources_are_delivered" and is_required and is_empty:
-            lines.append(message("cli.required_missing", source=name))
-    return lines or ([verdict.examples] if verdict.examples else [])
+def _overdue(console: Console, refresh: Refresh) -> None:
+    """Deliveries that should have come."""
+    late = overdue(refresh.due)
+    if late:
+        console.print(message("cli.overdue"))
+    for line in overdue_lines(late, refresh.settings.language):
+        console.print(f"• {line}")
 
 
 def _warned(console: Console, refresh: Refresh) -> None:
-    """Judgements that did not hold and do not stop."""
+    """Judgements that did not hold and do not stop; overdue deliveries are told of in words of their own."""
     failed = [
-        v for v in refresh.verdicts if v.kind == "judgement" and v.severity == "warning" and not v.success
+        v
+        for v in refresh.verdicts
+        if v.kind == "judgement" and v.severity == "warning" and not v.success and v.name != OVERDUE
     ]
     if failed:
         console.print(message("cli.warned"))

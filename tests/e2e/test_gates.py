@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -98,32 +97,6 @@ def test_the_same_deliveries_give_the_same_bytes(published: Workspace, tmp_path:
     }
     assert ours.keys() == theirs.keys()
     assert [name for name in ours if ours[name] != theirs[name]] == []
-
-
-@pytest.mark.parametrize("seconds", [1.0, 4.0, 9.0])
-def test_a_run_killed_at_any_moment_leaves_the_release_and_the_next_run_works(
-    published: Workspace, seconds: float
-) -> None:
-    in_force = (published.marts / "current").resolve()
-    day = f"2022-12-{int(seconds):02d}"  # another as-of date, so that there is something to do
-    command = [
-        str(Path(sys.executable).with_name("mattstock")),
-        "run",
-        "--data",
-        str(published.root),
-        "--as-of",
-        day,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    process.kill()
-    process.wait()
-    assert (published.marts / "current").resolve() == in_force
-    with duckdb.connect(str(in_force / "procurement.duckdb"), read_only=True) as con:
-        assert con.execute("select count(*) from kpi_values").fetchall()[0][0] > 0
-    code, said = mattstock("run", "--data", str(published.root), "--as-of", day)
-    assert code == 0, said
 
 
 def test_usage_errors_exit_1(tmp_path: Path) -> None:

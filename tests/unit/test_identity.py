@@ -2,7 +2,9 @@
 digits.
 """
 
+import re
 import stat
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -18,10 +20,13 @@ from dagster_project.flow.values.identity import (
     pseudonym,
     pseudonym_key,
     read_orgnr,
+    refuse_persons,
     screen_codes,
+    screen_name,
     screen_text,
     shown,
 )
+from dagster_project.flow.values.numbers import read_numbers
 from dagster_project.settings import Workspace
 
 KEY = bytes(range(32))
@@ -132,9 +137,9 @@ def test_what_is_no_personal_number_stays(text: str) -> None:
     assert mask(text) == text
 
 
-def test_a_code_that_is_a_personal_number_becomes_a_pseudonym_and_one_that_holds_it_is_masked() -> None:
+def test_a_personal_number_in_a_code_becomes_a_pseudonym_so_that_different_codes_stay_different() -> None:
     assert screen_codes(pl.Series(["811218-9876", "K 8112189876", "V-17"]), KEY).to_list() == [
-        pseudonym(KEY, PERSON), f"K {MASK}", "V-17",
+        pseudonym(KEY, PERSON), f"K {pseudonym(KEY, PERSON)}", "V-17",
     ]  # fmt: skip
 
 
@@ -158,3 +163,68 @@ def test_the_key_is_made_once_with_owner_only_rights(tmp_path: Path) -> None:
     assert stat.S_IMODE(workspace.secrets.stat().st_mode) == 0o700
     assert [path.name for path in workspace.secrets.iterdir()] == ["pseudonym.key"]
     assert key.hex() not in key_id(key)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "811218\u20119876", "811218\u00a09876", "811218\u202f-\u202f9876", "811218_9876", "811218.9876", "811218/9876",
+        "81 12 18 9876", "1981-12-18-9876", "1981-12-18 9876", "８１１２１８－９８７６", "٨١١٢١٨-٩٨٧٦",
+    ],
+)  # fmt: skip
+def test_any_dash_blank_or_digit_is_as_good_as_the_one_on_the_keyboard(number: str) -> None:
+    assert screen_text(pl.Series([f"({number})"])).to_list() == [f"({MASK})"]
+
+
+def test_a_number_given_for_the_time_being_has_a_letter_that_counts_as_one() -> None:
+    assert has_check_digit("8112181238")
+    assert mask("811218-T238") == MASK
+    assert mask("811218-T239") == "811218-T239"
+
+
+def test_what_looked_like_a_number_and_is_none_may_hold_the_beginning_of_one() -> None:
+    assert mask("12 01 01 811218-9876") == f"12 01 01 {MASK}"
+
+
+def test_digits_that_go_on_are_another_number() -> None:
+    for text in ("18112189876", "81121898761", "2021-03-0412345"):
+        assert mask(text) == text
+
+
+def test_names_with_different_spellings_of_one_number_stay_different_and_the_rest_of_the_name_stands() -> (
+    None
+):
+    asked: list[bytes] = []
+
+    def key() -> bytes:
+        asked.append(KEY)
+        return KEY
+
+    names = [screen_name(f"lön {number} mars.csv", key) for number in ("811218-9876", "8112189876", "V-17")]
+    assert len(set(names)) == 3
+    assert names[2] == "lön V-17 mars.csv"
+    assert all(re.fullmatch(r"lön PN-[0-9a-f]{16} mars\.csv", name) for name in names[:2])
+    assert len(asked) == 2
+    assert [screen_name(name, key) for name in names] == names
+
+
+def test_an_amount_that_is_a_personal_number_is_refused_and_one_with_two_decimals_is_not() -> None:
+    text = pl.Series(["8112189876", "198112189876", "811218.9876", "8112189876.00", "5560004615", "17", None])
+    refused = refuse_persons(text, read_numbers(text, "money", "."))
+    assert refused.rule.to_list() == [*["personal_number"] * 3, *[None] * 4]
+    assert refused.value.to_list() == [
+        None, None, None, Decimal("8112189876.00"), Decimal("5560004615.00"), Decimal("17.00"), None,
+    ]  # fmt: skip
+    assert refused.note.to_list() == [None] * 7
+
+
+def test_a_number_that_lost_its_leading_noughts_in_a_spreadsheet_is_not_shown() -> None:
+    assert has_check_digit("0402157895")
+    assert shown(pl.Series(["402157895", "402157890"]), True).to_list() == [MASK, "402157890"]
+
+
+def test_a_vat_number_that_begins_like_a_century_is_the_persons_all_the_same() -> None:
+    assert has_check_digit("2008097707")
+    for number in ("SE200809770701", "200809-7707"):
+        assert mask(number) == MASK
+        assert orgnr(number) == (pseudonym(KEY, "2008097707"), None)

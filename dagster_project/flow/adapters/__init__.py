@@ -33,7 +33,9 @@ class Adapter(Protocol):
         """The folder under raw/ where its files arrive; ordinary deliveries may share it."""
 
     def recognises(self, delivery: Delivery) -> bool:
-        """Whether a file in the folder is of this format, judged by its content."""
+        """Whether a file in the folder is of this format, judged by its content; one with a `fault` cannot be
+        opened.
+        """
 
     def parse(self, delivery: Delivery, settings: Settings, workspace: Workspace) -> ParsedFile:
         """Read one file, or recall what was read before; never raises for what the file holds."""

@@ -1,7 +1,8 @@
 """Reads one delivered file as text: a module per form (csv, excel, parquet).
 
-Here is what they share: the table that they give, how a heading row is found, and how a file is refused. What
-does not belong here: contracts, types, words.
+Here is what they share: the table that they give, how a heading row is found, how a file is refused, and how
+large one may be before it is. The bounds are far beyond what a register holds, and keep a hostile file from
+taking the memory or the disk of the run. What does not belong here: contracts, types, words.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from pathlib import Path
 
 import polars as pl
 
+from dagster_project.flow.faults import fault_key
+
 ROW = "_row"
 EXTRA = "_extra"
 BATCH_ROWS = 250_000
 HEADER_WITHIN = 50
 EXTRA_SEPARATOR = " | "
+BATCH_CELLS = 25_000_000  # of a wide table fewer rows are held at a time
+MAX_COLUMNS = 2_000
+MAX_CELL_BYTES = 1 << 20  # Excel's own bound is 32 767 characters
+MAX_RATIO = 200  # a ledger packs to a tenth, a bomb to a thousandth
+RATIO_FROM_BYTES = 64 << 20
 
 Score = Callable[[list[str]], int]
 
@@ -29,6 +37,15 @@ class UnreadableDelivery(Exception):
         super().__init__(rule)
         self.rule = rule
         self.arguments = arguments
+
+
+class PassingFault(UnreadableDelivery):
+    """A fault that lies not in the content but in the moment (rights, a change meanwhile): never remembered."""
+
+
+def is_of_the_disk(error: BaseException) -> bool:
+    """Whether a fault is about room, rights or memory where we write, and so tells nothing of the file."""
+    return fault_key(error) not in (None, "publish.failed", "publish.out_of_memory")
 
 
 @dataclass(frozen=True)
@@ -52,13 +69,19 @@ class Table:
 
     def scan(self) -> pl.LazyFrame:
         """All rows, lazily."""
-        return pl.scan_parquet(self.path)
+        return pl.scan_parquet(self.path, glob=False)
 
     @property
     def batches(self) -> Iterator[pl.DataFrame]:
         """The rows in file order, at most BATCH_ROWS at a time; a new iterator at every call."""
-        for start in range(0, self.rows, BATCH_ROWS):
-            yield self.scan().slice(start, BATCH_ROWS).collect()
+        rows = batch_rows(len(self.header))
+        for start in range(0, self.rows, rows):
+            yield self.scan().slice(start, rows).collect()
+
+
+def batch_rows(width: int) -> int:
+    """How many rows of a table with so many columns are held at a time."""
+    return max(1, min(BATCH_ROWS, BATCH_CELLS // max(width, 1)))
 
 
 def columns_of(width: int) -> list[str]:
@@ -86,6 +109,27 @@ def trimmed_header(cells: Sequence[str]) -> list[str]:
     while header and not header[-1]:
         header.pop()
     return header
+
+
+def refuse_wide(columns: int, **where: object) -> None:
+    """Refuse a table with more columns than any register has."""
+    if columns > MAX_COLUMNS:
+        raise UnreadableDelivery("too_many_columns", columns=columns, most=MAX_COLUMNS, **where)
+
+
+def refuse_large_cells(rows: pl.LazyFrame, width: int, **where: object) -> None:
+    """Refuse a tidy table with a cell that no one can have written, naming its row."""
+    cells = pl.col(*columns_of(width), EXTRA).str.len_bytes()
+    longest = rows.select(pl.max_horizontal(cells.max())).collect(engine="streaming").item()
+    if longest is not None and longest > MAX_CELL_BYTES:
+        large = rows.filter(pl.any_horizontal(cells > MAX_CELL_BYTES)).select(pl.col(ROW).min())
+        raise UnreadableDelivery("cell_too_large", row=large.collect(engine="streaming").item(), **where)
+
+
+def refuse_swollen(packed: int, unpacked: int, most: int) -> None:
+    """Refuse what unpacks to more than `most` bytes, or out of all proportion to its packed size."""
+    if unpacked > most or (unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)):
+        raise UnreadableDelivery("too_large_unpacked")
 
 
 def tidy(frame: pl.LazyFrame, width: int, extra: Sequence[str]) -> pl.LazyFrame:

@@ -27,6 +27,7 @@ from dagster_project.flow.readers import (
     EXTRA,
     EXTRA_SEPARATOR,
     HEADER_WITHIN,
+    MAX_CELL_BYTES,
     ROW,
     Score,
     Table,
@@ -34,6 +35,9 @@ from dagster_project.flow.readers import (
     columns_of,
     filled,
     find_header,
+    refuse_large_cells,
+    refuse_swollen,
+    refuse_wide,
     tidy,
     trimmed_header,
 )
@@ -43,15 +47,20 @@ CHUNK_BYTES = 1 << 22
 HEAD_CHARACTERS = 1 << 18
 GUESS_BYTES = 1 << 18
 SLOW_CHUNK_RECORDS = 100_000
+SLOW_CHUNK_CELLS = 2_500_000
 SPARE_COLUMNS = 8  # room for cells beyond the headings on the fast way; a row with more takes the exact way
-MAX_RATIO = 1000
-RATIO_FROM_BYTES = 1 << 28
+MAX_UNPACKED_BYTES = 16 << 30
 SEPARATOR_HINT = re.compile(r"sep=.\r?\n")  # a line for Excel only, which does not show it as a row
 END_MARK = "\x00end of file\x00"
 # å ä ö Å Ä Ö é in UTF-8: where they stand in a file that is not UTF-8 throughout, two encodings were mixed.
 UTF8_SWEDISH = tuple(letter.encode() for letter in "åäöÅÄÖé")
+SNIFFED_BYTES = 4096
+OTHER_FORMS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet"}
+NEVER_TEXT = (b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF-", b"SQLite format 3\x00")
+# What text may hold of the lowest 32 bytes: tab, line ends, form feed, the end mark of DOS, escape.
+CONTROLS = bytes(set(range(1, 32)) - {9, 10, 12, 13, 26, 27})
 
-csv.field_size_limit(1 << 24)
+csv.field_size_limit(MAX_CELL_BYTES)
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,7 @@ class _Text:
 
     path: Path
     newlines: int
-    has_quotes: bool
+    quotes: int
     has_zero_bytes: bool
     has_stray_returns: bool
     ends_with_newline: bool
@@ -77,15 +86,17 @@ class _Layout:
 def read_csv(
     path: Path, score: Score, scratch: Path, keep: tempfile.TemporaryDirectory[str] | None = None
 ) -> list[Table]:
-    """The file as one table. Raises UnreadableDelivery for broken gzip, mixed encodings, no heading, open
-    quotes.
+    """The file as one table. Raises UnreadableDelivery for what is no text, broken gzip, mixed encodings, no
+    heading, open quotes, and what is beyond all bounds.
     """
-    text = _as_utf8(_unpacked(path, scratch), scratch)
+    plain = _unpacked(path, scratch)
+    _refuse_binary(plain)
+    text = _as_utf8(plain, scratch)
     layout = _layout(text.path, score)
     spool = scratch / "csv.parquet"
     if not _read_fast(text, layout, spool):
         _read_exactly(text.path, layout, spool)
-    rows = pl.scan_parquet(spool).select(pl.len()).collect().item()
+    rows = pl.scan_parquet(spool, glob=False).select(pl.len()).collect().item()
     return [Table(None, layout.header, spool, rows, typed=False, keep=keep)]
 
 
@@ -104,12 +115,24 @@ def _unpacked(path: Path, scratch: Path) -> Path:
         with gzip.open(path, "rb") as stream, plain.open("wb") as out:
             while chunk := stream.read(CHUNK_BYTES):
                 written += len(chunk)
-                if written > RATIO_FROM_BYTES and written > MAX_RATIO * packed:
-                    raise UnreadableDelivery("too_large_unpacked")
+                refuse_swollen(packed, written, MAX_UNPACKED_BYTES)
                 out.write(chunk)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UnreadableDelivery("broken_gzip") from error
     return plain
+
+
+def _refuse_binary(path: Path) -> None:
+    """Refuse what only bears the name of a text; UTF-16 has zero bytes too, but no more than every other."""
+    with path.open("rb") as stream:
+        start = stream.read(SNIFFED_BYTES)
+    for mark, ending in OTHER_FORMS.items():
+        if start.startswith(mark):
+            raise UnreadableDelivery("wrong_ending", ending=ending)
+    controls = len(start) - len(start.translate(None, CONTROLS))
+    zeros = start.count(0)
+    if start.startswith(NEVER_TEXT) or 50 * controls > len(start) or 100 * zeros > 55 * max(len(start), 100):
+        raise UnreadableDelivery("not_text")
 
 
 def _as_utf8(path: Path, scratch: Path) -> _Text:
@@ -137,7 +160,7 @@ def _as_utf8(path: Path, scratch: Path) -> _Text:
 def _encoding(path: Path) -> str:
     """By the mark at the start; else UTF-16 by its zero bytes, UTF-8 if all of it is, else Windows-1252."""
     with path.open("rb") as stream:
-        start = stream.read(4096)
+        start = stream.read(SNIFFED_BYTES)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if start.count(0) > len(start) // 4:
@@ -190,15 +213,21 @@ def _has_bare_returns(path: Path, encoding: str) -> bool:
 
 
 def _count(path: Path) -> _Text | None:
-    """Newlines and quotes of a UTF-8 file; None where lines end with a bare return."""
-    newlines, quotes, zeros, returns, stray, last = 0, False, False, False, False, b""
+    """Newlines and quotes of a UTF-8 file; None where lines end with a bare return.
+
+    Refuses a line of megabytes before any reader takes the whole of it into memory.
+    """
+    newlines, quotes, zeros, returns, stray, last = 0, 0, False, False, False, b""
     for chunk in _chunks(path):
-        newlines += chunk.count(b"\n")
+        ends = chunk.count(b"\n")
+        if not ends and len(chunk) == CHUNK_BYTES and b"\r" not in chunk:
+            raise UnreadableDelivery("cell_too_large", row=newlines + 1)
+        newlines += ends
         # A return at the chunk's end belongs to the newline that begins the next one.
         paired = chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
         alone = chunk.count(b"\r") - chunk.endswith(b"\r") + (last == b"\r")
         stray = stray or alone > paired
-        quotes = quotes or b'"' in chunk
+        quotes += chunk.count(b'"')
         zeros = zeros or b"\x00" in chunk
         returns = returns or b"\r" in chunk
         last = chunk[-1:]
@@ -215,6 +244,9 @@ def _layout(path: Path, score: Score) -> _Layout:
     with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
         head = stream.read(HEAD_CHARACTERS)
         whole = not stream.read(1)
+    if not whole and "\n" not in head:
+        refuse_wide(max(map(head.count, DELIMITERS)) + 1)
+        raise UnreadableDelivery("cell_too_large", row=1)
     hint = 1 if SEPARATOR_HINT.match(head) else 0
     best: tuple[tuple[int, int], _Layout] | None = None
     for delimiter in DELIMITERS:
@@ -239,6 +271,7 @@ def _layout(path: Path, score: Score) -> _Layout:
         # A row of data may name a person; headings seldom hold digits.
         shown = "…" if any(sign.isdigit() for sign in first) else first[:120]
         raise UnreadableDelivery("no_header", headings=shown)
+    refuse_wide(len(best[1].header))
     return best[1]
 
 
@@ -260,7 +293,8 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
     width = len(layout.header)
     names = columns_of(width)
     spare = [f"x{position}" for position in range(SPARE_COLUMNS)]
-    if text.has_zero_bytes or text.has_stray_returns:
+    # With an odd number of quotes one is never closed, and polars would take the rest of the file for one cell.
+    if text.has_zero_bytes or text.has_stray_returns or text.quotes % 2:
         return False
     lines = text.newlines + (0 if text.ends_with_newline else 1) - layout.header_lines
     if lines <= 0:
@@ -271,27 +305,29 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
         separator=layout.delimiter,
         has_header=False,
         skip_lines=layout.header_lines,
-        quote_char='"' if text.has_quotes else None,
+        quote_char='"' if text.quotes else None,
         schema=dict.fromkeys([*names, *spare], pl.String),
         missing_columns="insert",
         row_index_name=ROW,
         row_index_offset=layout.header_record + 1,
         infer_schema=False,
+        glob=False,
     )
     whole = spool.with_name("csv-whole.parquet")
     try:
         tidy(frame, width, spare).sink_parquet(whole, compression="lz4")
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
         return False
-    read = pl.scan_parquet(whole)
+    read = pl.scan_parquet(whole, glob=False)
     quotes = pl.lit(False)
-    if text.has_quotes:
+    if text.quotes:
         quotes = pl.any_horizontal(pl.col(*names, EXTRA).str.contains('"', literal=True).any())
     rows, with_cells, has_quotes = (
         read.select(pl.len(), filled(width).sum(), quotes.alias("quotes")).collect(engine="streaming").row(0)
     )
     if rows != lines or has_quotes:
         return False
+    refuse_large_cells(read, width)
     if with_cells == rows:
         whole.rename(spool)
     else:
@@ -307,7 +343,7 @@ def _read_exactly(path: Path, layout: _Layout, spool: Path) -> None:
     writer: pyarrow.parquet.ParquetWriter | None = None
     try:
         with path.open("r", encoding="utf-8-sig", newline="\n") as stream:
-            for rows in _chunked(_records(stream, layout, width)):
+            for rows in _chunked(_records(stream, layout, width), width):
                 frame = pl.DataFrame(rows, schema=schema, orient="row").lazy()
                 table = (
                     tidy(frame.rename({EXTRA: "x0"}), width, ["x0"])
@@ -340,9 +376,13 @@ def _records(stream: TextIO, layout: _Layout, width: int) -> Iterator[list[objec
             if last == [END_MARK]:
                 continue
             extra = EXTRA_SEPARATOR.join(cell.strip() for cell in last[width:] if cell.strip())
+            if len(extra) > MAX_CELL_BYTES:
+                raise UnreadableDelivery("cell_too_large", row=number)
             cells: list[object] = [*last[:width], *[None] * (width - len(last))]
             yield [*cells, number, extra]
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise UnreadableDelivery("cell_too_large", row=number + 1) from error
         # A quote closed before the cell ended: read on, and rows would vanish into one cell.
         raise UnreadableDelivery("broken_quotes", row=number + 1) from error
     if last != [END_MARK]:
@@ -353,6 +393,7 @@ def _line(line: str) -> str:
     return line.rstrip("\r\n").replace("\r", " ").replace("\x00", "") + "\n"
 
 
-def _chunked(records: Iterator[list[object]]) -> Iterator[list[list[object]]]:
-    while chunk := list(itertools.islice(records, SLOW_CHUNK_RECORDS)):
+def _chunked(records: Iterator[list[object]], width: int) -> Iterator[list[list[object]]]:
+    size = max(1, min(SLOW_CHUNK_RECORDS, SLOW_CHUNK_CELLS // max(width, 1)))
+    while chunk := list(itertools.islice(records, size)):
         yield chunk

@@ -1,8 +1,10 @@
 """Reads Excel workbooks (.xlsx) as text: typed cells are written out canonically, text cells stay as they
 are.
 
-Guards against hostile files before anything is unpacked: sizes, ratios, document types. What does not belong
-here: contracts, types, words.
+Nothing reads the delivered archive but `_repacked`, which writes the parts that hold cells to an archive of our
+own with their true lengths, so that no two readers can see different things in it; macros, pictures and what
+else there may be stay behind. Each sheet is then surveyed before the library lays it out in memory. What does
+not belong here: contracts, types, words.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import re
+import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from xml.parsers import expat
 
 import polars as pl
@@ -26,6 +29,7 @@ from defusedxml.ElementTree import ParseError, iterparse
 
 from dagster_project.flow.readers import (
     HEADER_WITHIN,
+    MAX_CELL_BYTES,
     ROW,
     Score,
     Table,
@@ -33,29 +37,55 @@ from dagster_project.flow.readers import (
     columns_of,
     filled,
     find_header,
+    is_of_the_disk,
+    refuse_large_cells,
+    refuse_swollen,
+    refuse_wide,
     tidy,
     trimmed_header,
 )
 from dagster_project.flow.values.numbers import canonical_float
 
-MAX_BYTES = 2 << 30
-MAX_RATIO = 200
-RATIO_FROM_BYTES = 64 << 20
+MAX_BYTES = 2_000_000_000
+MAX_STRINGS_BYTES = 256 << 20
+MAX_CONTROL_BYTES = 16 << 20
+MAX_PROLOG_BYTES = 1 << 16
+MAX_PARTS = 10_000
+PROLOG_STEP = 1 << 14
+MAX_TEXT_BYTES = 1 << 30  # of one sheet's cells, laid out
 CHUNK_ROWS = 50_000
+CHUNK_CELLS = 2_500_000
 SCAN_BYTES = 1 << 20
+WORKBOOK = "xl/workbook.xml"
+STRINGS = "xl/sharedStrings.xml"
+STYLES = "xl/styles.xml"
+RELATIONS = "xl/_rels/workbook.xml.rels"
+# Parts that are read into memory whole, with what they may hold; kept to what workbooks have.
+BOUNDED = {
+    WORKBOOK: MAX_CONTROL_BYTES,
+    STYLES: MAX_CONTROL_BYTES,
+    RELATIONS: MAX_CONTROL_BYTES,
+    STRINGS.casefold(): MAX_STRINGS_BYTES,
+}
 OLE_MAGIC = b"\xd0\xcf\x11\xe0"
 SPARE_COLUMNS = 8
 PADDING = re.compile(r"0[0\-\s]*0")
 EXCEL_FRACTION = re.compile(r"\.0+$")
-SCAN_OVERLAP = 64
 MAX_ROWS = 1_048_576
-MAX_CELLS = 100_000_000
+MAX_CELLS = 50_000_000
+MAX_OVERRIDES = 5_000_000
 NARROW_COLUMNS = MAX_CELLS // MAX_ROWS
-# References to columns beyond Z or rows beyond 999 999: a stray cell far out makes a reader lay out all
-# between.
-WIDE = re.compile(rb'\br="([A-Z]{2,3})[0-9]')
-DEEP = re.compile(rb'\br="[A-Z]{0,3}([0-9]{7,})"')
-ANY_ROW = re.compile(rb'row [^>]*?\br="([0-9]{1,9})"')
+# What a sheet's tags say about how far it reaches: XML allows either quotation mark and spaces round the sign.
+ROW_TAG = re.compile(rb"<(?:\w+:)?row\b[^>]*>")
+CELL_TAG = re.compile(rb"<(?:\w+:)?c[\s/>]")
+OWN_NUMBER = re.compile(rb"""\br\s*=\s*["']([0-9]+)["']""")
+FAR_OUT = re.compile(
+    rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["'](?:([A-Za-z]{2,})([0-9]+)|[A-Za-z]([0-9]{7,}))"""
+)  # beyond column Z, or beyond a million rows
+ANY_DEPTH = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\br\s*=\s*["'][A-Za-z]+([0-9]+)""")
+SHARED_CELL = re.compile(rb"""\bt\s*=\s*["']s["']""")
+SHARED_VALUE = re.compile(rb"""\bt\s*=\s*["']s["'][^>]*>\s*<(?:\w+:)?v>([0-9]{1,9})<""")
+SHARED_ITEM = re.compile(rb"<(?:\w+:)?si[\s/>]")
 BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -68,6 +98,7 @@ BROKEN = (
     expat.ExpatError,
     python_calamine.CalamineError,
 )
+ENCRYPTED = (NotImplementedError, RuntimeError)  # zipfile: an encrypted entry or an unknown compression
 NOTHING: Mapping[int, str] = {}
 
 Overrides = Mapping[int, Mapping[int, str]]  # row → column → text, both from 0
@@ -81,14 +112,17 @@ def read_excel(
     Raises UnreadableDelivery: encrypted, old or broken workbook, one that unpacks out of proportion or
     declares a document type, or no sheet with known headings.
     """
-    parts = _inspected(path)
+    own = scratch / "own.xlsx"
+    _repacked(path, own)
     tables: list[Table] = []
     ignored: list[str] = []
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(own) as archive:
+            parts = _sheet_parts(archive)
             padded = _padded_formats(archive)
-            has_errors = {name: _surveyed(archive, part) for name, part in parts.items()}
-            workbook = python_calamine.load_workbook(str(path))
+            strings = _string_bytes(archive)
+            has_errors = {name: _surveyed(archive, part, strings) for name, part in parts.items()}
+            workbook = python_calamine.load_workbook(str(own))
             for position, name in enumerate(workbook.sheet_names):
                 if name not in parts:
                     ignored.append(name)  # a sheet of its own kind, such as a chart, has no cells
@@ -103,6 +137,8 @@ def read_excel(
     except python_calamine.PasswordError as error:
         raise UnreadableDelivery("encrypted_excel") from error
     except BROKEN as error:
+        if is_of_the_disk(error):
+            raise
         raise UnreadableDelivery("broken_excel") from error
     if not tables:
         raise UnreadableDelivery("no_header", headings=", ".join(workbook.sheet_names)[:120])
@@ -116,51 +152,70 @@ def read_excel(
 # --------------------------------------------------------------------------------------------------------
 
 
-def _inspected(path: Path) -> dict[str, str]:
-    """Look at the parts before they are read; gives sheet name → part."""
+def _repacked(path: Path, own: Path) -> None:
+    """Write the parts that may be read to an archive of our own; refuses what is encrypted, broken or swollen."""
     with path.open("rb") as stream:
         if stream.read(4) == OLE_MAGIC:
             raise UnreadableDelivery("encrypted_excel")
+    packed = path.stat().st_size
+    written = 0
+    seen: set[str] = set()
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(own, "w") as ours:
             entries = archive.infolist()
-            packed = sum(entry.compress_size for entry in entries)
-            unpacked = sum(entry.file_size for entry in entries)
-            if unpacked > MAX_BYTES or (
-                unpacked > RATIO_FROM_BYTES and unpacked > MAX_RATIO * max(packed, 1)
-            ):
+            if len(entries) > MAX_PARTS:
                 raise UnreadableDelivery("too_large_unpacked")
             for entry in entries:
-                if entry.filename.endswith((".xml", ".rels")):
-                    with archive.open(entry) as part:
-                        _refuse_document_type(part)
-            return _sheet_parts(archive)
-    except (
-        NotImplementedError,
-        RuntimeError,
-    ) as error:  # zipfile: an encrypted entry or an unknown compression
+                name = entry.filename.replace("\\", "/").casefold()
+                if name in seen:
+                    raise UnreadableDelivery("broken_excel")  # readers differ about which of the two holds
+                seen.add(name)
+                if not name.endswith((".xml", ".rels")):
+                    continue
+                told, length = entry.file_size, 0
+                entry.file_size = sys.maxsize  # to its true end: what it tells of its length may be a lie
+                with archive.open(entry) as part, ours.open(entry.filename, "w") as out:
+                    prolog = _Prolog()
+                    while chunk := part.read(SCAN_BYTES):
+                        prolog.feed(chunk)
+                        length += len(chunk)
+                        refuse_swollen(packed, written + length, MAX_BYTES)
+                        if length > BOUNDED.get(name, MAX_BYTES):
+                            raise UnreadableDelivery("too_large_unpacked")
+                        out.write(chunk)
+                if length != told:
+                    raise UnreadableDelivery("broken_excel")
+                written += length
+    except ENCRYPTED as error:
         raise UnreadableDelivery("encrypted_excel") from error
     except BROKEN as error:
+        if is_of_the_disk(error):
+            raise
         raise UnreadableDelivery("broken_excel") from error
 
 
-class _RootReached(Exception):
-    """The first element: a document type can only stand before it."""
+class _Prolog:
+    """Reads a part up to its first element, before which alone a document type can stand, and refuses one."""
 
+    def __init__(self) -> None:
+        self._parser = expat.ParserCreate()
+        self._parser.StartDoctypeDeclHandler = _no_document_type
+        self._parser.StartElementHandler = self._reached
+        self._read = 0
+        self._is_past = False
 
-def _refuse_document_type(part: IO[bytes]) -> None:
-    parser = expat.ParserCreate()
+    def _reached(self, *_: object) -> None:
+        self._is_past = True
 
-    def element(*_: object) -> None:
-        raise _RootReached
-
-    parser.StartDoctypeDeclHandler = _no_document_type
-    parser.StartElementHandler = element
-    try:
-        while chunk := part.read(1 << 14):
-            parser.Parse(chunk, False)
-    except _RootReached:
-        return
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes of the part. Raises UnreadableDelivery, expat.ExpatError."""
+        for start in range(0, len(chunk), PROLOG_STEP):
+            if self._is_past:
+                return
+            if self._read > MAX_PROLOG_BYTES:
+                raise UnreadableDelivery("broken_excel")
+            self._parser.Parse(chunk[start : start + PROLOG_STEP], False)
+            self._read += PROLOG_STEP
 
 
 def _no_document_type(*_: object) -> None:
@@ -173,7 +228,7 @@ def _local(tag: str) -> str:
 
 def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
     targets: dict[str, str] = {}
-    with archive.open("xl/_rels/workbook.xml.rels") as part:
+    with archive.open(RELATIONS) as part:
         for _, element in iterparse(part, forbid_dtd=True):
             if _local(element.tag) == "Relationship":
                 target = element.attrib["Target"]
@@ -181,7 +236,7 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
                     target.lstrip("/") if target.startswith("/") else f"xl/{target}"
                 )
     sheets: dict[str, str] = {}
-    with archive.open("xl/workbook.xml") as part:
+    with archive.open(WORKBOOK) as part:
         for _, element in iterparse(part, forbid_dtd=True):
             if _local(element.tag) == "sheet":
                 relation = next((v for k, v in element.attrib.items() if _local(k) == "id"), "")
@@ -196,11 +251,11 @@ def _sheet_parts(archive: zipfile.ZipFile) -> dict[str, str]:
 
 def _padded_formats(archive: zipfile.ZipFile) -> dict[int, str]:
     """Cell style → number format that pads with zeros (such as `0000` or `000000-0000`)."""
-    if "xl/styles.xml" not in archive.namelist():
+    if STYLES not in archive.namelist():
         return {}
     formats: dict[int, str] = {}
     styles: dict[int, str] = {}
-    with archive.open("xl/styles.xml") as part:
+    with archive.open(STYLES) as part:
         inside = False
         for event, element in iterparse(part, events=("start", "end"), forbid_dtd=True):
             tag = _local(element.tag)
@@ -225,29 +280,85 @@ def _padding(code: str) -> str | None:
     return pattern if PADDING.fullmatch(pattern) else None
 
 
-def _surveyed(archive: zipfile.ZipFile, part: str) -> bool:
-    """Refuse a sheet that would be laid out beyond reason; gives whether it has error values."""
+def _surveyed(archive: zipfile.ZipFile, part: str, strings: Sequence[int]) -> bool:
+    """Refuse a sheet that would be laid out beyond reason; gives whether it has error values.
+
+    The library lays out every cell between the outermost ones, and a copy of a shared text for every cell that
+    shows it, so that a few kilobytes may ask for more memory than there is.
+    """
     has_errors = False
-    rows, columns = 0, 1
+    row = rows = shared = in_row = 0
+    columns = 1
     for piece in _pieces(archive, part):
-        has_errors = has_errors or b't="e"' in piece
-        rows = max([rows, *(int(match[1]) for match in DEEP.finditer(piece))])
-        columns = max([columns, *(_column_index(match[1].decode()) + 1 for match in WIDE.finditer(piece))])
+        has_errors = has_errors or b'"e"' in piece or b"'e'" in piece
+        shared += piece.count(b'"s"') + piece.count(b"'s'")
+        place = 0
+        for tag in ROW_TAG.finditer(piece):
+            in_row += len(CELL_TAG.findall(piece, place, tag.start()))
+            columns, in_row, place = max(columns, in_row), 0, tag.end()
+            number = OWN_NUMBER.search(tag[0])
+            row = int(number[1]) if number else row + 1
+            rows = max(rows, row)
+        in_row += len(CELL_TAG.findall(piece, place))
+        far_out = FAR_OUT.findall(piece)
+        rows = max([rows, *(int(wide or deep) for _, wide, deep in far_out)])
+        names = {letters for letters, _, _ in far_out}
+        columns = max([columns, *(_column_index(letters.decode()) + 1 for letters in names)])
+    columns = max(columns, in_row)
     if columns > NARROW_COLUMNS:
-        rows = max(
-            [0, *(int(match[1]) for piece in _pieces(archive, part) for match in ANY_ROW.finditer(piece))]
-        )
+        pieces = _pieces(archive, part)
+        rows = max([rows, *(int(match[1]) for piece in pieces for match in ANY_DEPTH.finditer(piece))])
     if rows > MAX_ROWS or rows * columns > MAX_CELLS:
+        raise UnreadableDelivery("too_large_unpacked")
+    longest = max(strings, default=0)
+    if shared * longest > MAX_TEXT_BYTES and _shared_bytes(archive, part, strings) > MAX_TEXT_BYTES:
         raise UnreadableDelivery("too_large_unpacked")
     return has_errors
 
 
+def _string_bytes(archive: zipfile.ZipFile) -> list[int]:
+    """The length of every shared text with its markup, in order."""
+    if STRINGS not in archive.namelist():
+        return []
+    lengths: list[int] = []
+    for piece in _pieces(archive, STRINGS):
+        starts = [match.start() for match in SHARED_ITEM.finditer(piece)]
+        if lengths:
+            lengths[-1] += starts[0] if starts else len(piece)
+        lengths += [end - start for start, end in itertools.pairwise([*starts, len(piece)])]
+    return lengths
+
+
+def _shared_bytes(archive: zipfile.ZipFile, part: str, strings: Sequence[int]) -> int:
+    """What a sheet's shared texts come to, laid out; a cell written in an unusual way counts as the longest."""
+    total = 0
+    longest = max(strings)
+    for piece in _pieces(archive, part):
+        shown = [int(index) for index in SHARED_VALUE.findall(piece)]
+        total += sum(strings[index] for index in shown if index < len(strings))
+        total += longest * (len(SHARED_CELL.findall(piece)) - len(shown))
+    return total
+
+
 def _pieces(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """A part piece by piece, each of whole tags.
+
+    Refuses what Excel never writes there and hides text from a survey of tags: comments, instructions, sections
+    of bare characters; and a text beyond all bounds.
+    """
     rest = b""
+    row = 0
     with archive.open(part) as stream:
         while chunk := stream.read(SCAN_BYTES):
-            yield rest + chunk
-            rest = (rest + chunk)[-SCAN_OVERLAP:]
+            rest += chunk
+            end = rest.rfind(b">") + 1
+            piece, rest = rest[:end], rest[end:]
+            if b"<!" in piece or b"<?" in piece[1:]:
+                raise UnreadableDelivery("broken_excel")
+            if len(rest) > 2 * MAX_CELL_BYTES:
+                raise UnreadableDelivery("cell_too_large", row=row)
+            row += piece.count(b"<row")
+            yield piece
 
 
 def _overrides(archive: zipfile.ZipFile, part: str, has_errors: bool, padded: Mapping[int, str]) -> Overrides:
@@ -273,6 +384,7 @@ class _CellScan:
         self.found: dict[int, dict[int, str]] = {}
         self._padded = {str(style): pattern for style, pattern in padded.items()}
         self._row = -1
+        self._count = 0
         self._cell = -1  # the column, counted where the file leaves references out
         self._pattern: str | None = None  # that of the cell being read; empty for an error value
         self._value: list[str] | None = None
@@ -300,6 +412,9 @@ class _CellScan:
 
     def end(self, name: str) -> None:
         if self._value is not None and (name == "v" or name.endswith(":v")):
+            self._count += 1
+            if self._count > MAX_OVERRIDES:
+                raise UnreadableDelivery("too_large_unpacked")
             value = "".join(self._value)
             text = _padded(value, self._pattern) if self._pattern else value
             self.found.setdefault(self._row, {})[self._cell] = text
@@ -351,6 +466,7 @@ def _table(
     index = found[0]
     header = trimmed_header([cell or "" for cell in head[index]])
     width = len(header)
+    refuse_wide(width, sheet=name)
     beyond = max(len(head[index]) - width, 0)
     spare = [f"x{position}" for position in range(beyond)]
     schema = dict.fromkeys([*columns_of(width), *spare], pl.String)
@@ -358,13 +474,15 @@ def _table(
     first = index + 2
     count = 0
     rest = itertools.chain(head[index + 1 :], rows)
+    chunk_rows = max(1, min(CHUNK_ROWS, CHUNK_CELLS // (width + beyond)))
     try:
         while True:
-            chunk = list(itertools.islice(rest, CHUNK_ROWS))
+            chunk = list(itertools.islice(rest, chunk_rows))
             if not chunk and writer is not None:
                 break
             frame = pl.DataFrame(chunk, schema=schema, orient="row").with_row_index(ROW, offset=first)
             table = tidy(frame.lazy(), width, spare).filter(filled(width)).collect()
+            refuse_large_cells(table.lazy(), width, sheet=name)
             first += len(chunk)
             count += table.height
             arrow = table.to_arrow()

@@ -13,11 +13,14 @@ import hmac
 import os
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 
-from dagster_project.flow.values import Reading, by_distinct
+from dagster_project.flow.values import WARNINGS, Reading, by_distinct
+from dagster_project.messages import message
 from dagster_project.settings import Workspace
 
 KEY_BYTES = 32
@@ -27,23 +30,38 @@ PSEUDONYM = re.compile(r"PN-[0-9a-f]{16}")
 PERSON = "Privatperson "
 PERSON_NAME = re.compile(r"Privatperson [0-9a-f]{8}")
 
-_JOINTS = "-+ \u00a0\u2010\u2011\u2012\u2013\u2212"
 _MONTH = "(?:0[1-9]|1[0-2])"
 _DAY = "(?:0[1-9]|[12][0-9]|3[01]|6[1-9]|[78][0-9]|9[01])"  # day + 60: coordination number
+_INTERIM = "TRSUWXJKLMN"  # stands first in the last four of a number that is given for the time being
+_JOINT = "[-+ ._/]"  # as in a folded text
 # Rust's regular expressions have no look-around; this one only picks the cells that are looked at closely.
-MAY_HOLD_PERSON = rf"[0-9]{{2}}{_MONTH}{_DAY}[{_JOINTS}]{{0,3}}[0-9]{{4}}"
-# A pseudonym is matched first, so that its digits are never taken for a number.
-_IN_TEXT = re.compile(
-    rf"PN-[0-9a-f]{{16}}|(?<![0-9])(?:SE ?)?(?P<century>16|18|19|20)?(?P<day>[0-9]{{2}}{_MONTH}{_DAY})"
-    rf"[{_JOINTS}]{{0,3}}(?P<last>[0-9]{{4}})(?: ?01)?(?![0-9])",
-    re.IGNORECASE,
+_ANY_JOINT = r"[-+._/\s\p{Z}\p{Pd}\p{Cf}\u{2212}]"
+MAY_HOLD_PERSON = (
+    rf"[0-9]{{2}}{_ANY_JOINT}?{_MONTH}{_ANY_JOINT}?{_DAY}{_ANY_JOINT}{{0,3}}[0-9{_INTERIM}{_INTERIM.lower()}][0-9]{{3}}"
+    r"|[\d&&[^0-9]]"  # digits of another script
 )
+# A pseudonym is matched first, so that its digits are never taken for a number. `inner` is what stands between year,
+# month and day.
+_NUMBER = (
+    rf"(?P<year>[0-9]{{2}})(?P<inner>{_JOINT}?)(?P<month>{_MONTH})(?P=inner)(?P<date>{_DAY})"
+    rf"(?P<joint>{_JOINT}{{0,3}})(?P<last>[0-9{_INTERIM}][0-9]{{3}})(?: ?01)?(?![0-9])"
+)
+_IN_TEXT = re.compile(
+    rf"PN-[0-9a-f]{{16}}|(?<![0-9])(?:SE ?)?(?P<century>16|18|19|20)?{_NUMBER}", re.IGNORECASE | re.ASCII
+)
+# The other way to read twelve digits: without century, and with the 01 of a VAT number.
+_WITHOUT_CENTURY = re.compile(rf"(?:SE ?)?(?P<century>){_NUMBER}", re.IGNORECASE | re.ASCII)
 # A number of a person that was mistyped: not readable, but not to be shown either.
 _MAYBE_PERSON = re.compile(
-    rf"(?:SE ?)?(?:16|18|19|20)?[0-9]{{2}}[01][0-9]{{3}}[{_JOINTS}]?[0-9]{{2,5}}(?: ?01)?", re.I
+    rf"(?:SE ?)?(?:16|18|19|20)?[0-9]{{2}}[01][0-9]{{3}}{_JOINT}?[0-9]{{2,5}}(?: ?01)?", re.I
 )
-_SPELLING = re.compile(rf"[{_JOINTS}.]")
+_SPELLING = re.compile(_JOINT)
 _SWEDISH = re.compile(r"(?:SE)?(?P<prefix>16|18|19|20)?(?P<ten>[0-9]{10})|SE(?P<vat>[0-9]{10})[0-9]{2}")
+# A cell that is nothing but ten or twelve digits, the last four perhaps after a sign that could be decimal.
+_AS_AMOUNT = re.compile(
+    r"[-+]?(?P<digits>(?:[0-9]{2})?[0-9]{6}[.,]?[0-9]{4})(?:[.,]0?)? ?-? ?(?:kr|sek)?", re.IGNORECASE
+)
+MAY_BE_PERSON_AS_AMOUNT = r"\d{6}[.,]?\d{4}"
 _FOREIGN = re.compile(r"(?P<country>[A-Z]{2})(?=(?:[A-Z]*[0-9]){2})[0-9A-Z]{2,20}")
 COUNTRIES = frozenset(
     [
@@ -161,8 +179,15 @@ COUNTRIES = frozenset(
 # -------------------------------------------------------------------------------------------------------
 
 
+class BadKey(Exception):
+    """The pseudonym key cannot be used; the text says why in Swedish and English."""
+
+    def __init__(self, key: str, **arguments: object) -> None:
+        super().__init__(f"{message(key, 'sv', **arguments)} / {message(key, 'en', **arguments)}")
+
+
 def pseudonym_key(workspace: Workspace) -> bytes:
-    """The data folder's key; made (32 random bytes, owner-only) where there is none."""
+    """The data folder's key; made (32 random bytes, owner-only) where there is none. BadKey when it is damaged."""
     path = workspace.secrets / KEY_FILE
     workspace.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
@@ -178,7 +203,20 @@ def pseudonym_key(workspace: Workspace) -> bytes:
             pass  # another process made it meanwhile: that one is read below
         finally:
             fresh.unlink()
-    return bytes.fromhex(path.read_text(encoding="ascii").strip())
+    return read_key(path)
+
+
+def read_key(path: Path) -> bytes:
+    """The key in a file; BadKey unless it is 32 bytes in hexadecimal. A shorter one, such as an empty file, would give
+    pseudonyms that anybody can count back.
+    """
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise BadKey("identity.unreadable_key", file=path) from error
+    if len(key) != KEY_BYTES:
+        raise BadKey("identity.unreadable_key", file=path)
+    return key
 
 
 def key_id(key: bytes) -> str:
@@ -188,6 +226,36 @@ def key_id(key: bytes) -> str:
 
 def _digest(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+# -- spellings
+# -----------------------------------------------------------------------------------------------------
+
+
+class _Folding(dict[int, int]):
+    """Sign → the plain sign that it stands for: any digit, dash or blank as the one on the keyboard."""
+
+    def __missing__(self, code: int) -> int:
+        sign = chr(code)
+        plain = code
+        if (digit := unicodedata.decimal(sign, None)) is not None:
+            plain = ord(str(digit))
+        elif unicodedata.category(sign) == "Pd" or sign in "\u2212\u00ad":
+            plain = ord("-")
+        elif sign.isspace() or unicodedata.category(sign) in ("Zs", "Cf"):
+            plain = ord(" ")
+        self[code] = plain
+        return plain
+
+
+_FOLDING = _Folding()
+
+
+def _folded(text: str) -> str:
+    """The text sign for sign, with plain digits, dashes and blanks, so that a place in one is the place in the
+    other.
+    """
+    return text.translate(_FOLDING)
 
 
 # -- numbers
@@ -205,11 +273,13 @@ def has_check_digit(ten: str) -> bool:
 
 def swedish_ten(text: str) -> tuple[str, bool] | None:
     """The ten digits of a Swedish number in any spelling and whether it is a person's, or None."""
-    bare = _SPELLING.sub("", text).upper()
+    bare = _SPELLING.sub("", _folded(text)).upper()
     match = _SWEDISH.fullmatch(bare)
     if match is None:
         return None
     ten = match["vat"] or match["ten"]
+    if bare.startswith("SE") and bare.endswith("01") and len(bare) == 14 and has_check_digit(bare[2:12]):
+        return bare[2:12], bare[4] in "01"  # a VAT number, though it may begin like a century
     is_person = ten[2] in "01"
     if match["prefix"] in ("18", "19", "20") and not is_person:
         return None
@@ -217,7 +287,7 @@ def swedish_ten(text: str) -> tuple[str, bool] | None:
 
 
 def is_personal(text: str | None) -> bool:
-    """Whether the value of a personal column is a person's number, or the pseudonym of one."""
+    """Whether the value of a personal column is a person's number, holds one, or is the pseudonym of one."""
     if text is None:
         return False
     found = swedish_ten(text)
@@ -225,12 +295,16 @@ def is_personal(text: str | None) -> bool:
         PSEUDONYM.fullmatch(text) is not None
         or (found is not None and found[1])
         or may_be_mistyped_person(text)
+        or mask(text) != text
     )
 
 
 def may_be_mistyped_person(text: str) -> bool:
-    """Whether it looks like a person's number with a digit too few or too many."""
-    return _MAYBE_PERSON.fullmatch(text) is not None
+    """Whether it looks like a person's number with a digit too few or too many, or without its leading noughts."""
+    folded = _folded(text)
+    if folded.isdecimal() and 7 <= len(folded) < 10 and mask(folded.zfill(10)) == MASK:
+        return True
+    return _MAYBE_PERSON.fullmatch(folded) is not None
 
 
 def pseudonym(key: bytes, ten: str) -> str:
@@ -262,7 +336,8 @@ def read_orgnr(text: pl.Series, key: bytes) -> Reading:
             return (pseudonym(key, ten) if is_person else ten), rule, None
         foreign = _FOREIGN.fullmatch(re.sub(r"[\s./-]", "", word).upper())
         if foreign and foreign["country"] in COUNTRIES:
-            return foreign[0], None, None
+            # A country's letters before a personal number do not make it another's.
+            return (foreign[0] if mask(word) == word else pseudonym(key, foreign[0])), None, None
         return None, "unreadable_orgnr", None
 
     return by_distinct(text, read, pl.String)
@@ -295,22 +370,48 @@ def personal_names(names: pl.Series, ids: pl.Series, key: bytes) -> pl.Series:
 # -------------------------------------------------------------------------------------------
 
 
-def _is_person_in_text(match: re.Match[str]) -> bool:
-    day = match["day"]
-    if day is None:
-        return False
-    if not has_check_digit(day + match["last"]):
-        return False
-    month, date = int(day[2:4]), int(day[4:6])
+def _person_in_text(match: re.Match[str]) -> str | None:
+    """The ten signs of the personal number that was found, None where date or check digit say that it is none."""
+    if match["date"] is None:
+        return None
+    if match["inner"] and not match["joint"]:
+        return None  # a date that runs into other digits
+    ten = match["year"] + match["month"] + match["date"] + match["last"].upper()
+    if not has_check_digit(ten[:6] + ten[6:].translate(_INTERIM_AS_ONE)):
+        return None
+    date = int(match["date"])
     date = date - 60 if date > 60 else date
     stated = match["century"]
-    centuries = [18, 19, 20] if stated in (None, "16") else [int(stated)]  # 16 marks any legal person
-    return any(date <= calendar.monthrange(century * 100 + int(day[:2]), month)[1] for century in centuries)
+    centuries = [int(stated)] if stated and stated != "16" else [18, 19, 20]  # 16 marks any legal person
+    month = int(match["month"])
+    if any(date <= calendar.monthrange(century * 100 + int(ten[:2]), month)[1] for century in centuries):
+        return ten
+    return None
+
+
+_INTERIM_AS_ONE = str.maketrans(dict.fromkeys(_INTERIM, "1"))
+
+
+def _with_persons(text: str, shown_as: Callable[[str, str], str]) -> str:
+    """A text with every personal number as `shown_as(its ten signs, as it was written)` says."""
+    folded = _folded(text)
+    pieces, end, start = [], 0, 0
+    while (match := _IN_TEXT.search(folded, start)) is not None:
+        ten = _person_in_text(match)
+        if ten is None and (other := _WITHOUT_CENTURY.match(folded, match.start())) is not None:
+            match, ten = other, _person_in_text(other)
+        if ten is not None:
+            pieces += [text[end : match.start()], shown_as(ten, text[match.start() : match.end()])]
+            end = match.end()
+        # What looked like a number and is none may hold the beginning of one.
+        is_settled = ten is not None or match["date"] is None
+        start = match.end() if is_settled else match.start() + 1
+    return "".join([*pieces, text[end:]])
 
 
 def mask(text: str) -> str:
     """A text with every personal number (valid date, valid check digit) masked."""
-    return _IN_TEXT.sub(lambda match: MASK if _is_person_in_text(match) else match[0], text)
+    return _with_persons(text, lambda _ten, _written: MASK)
 
 
 def screen_text(text: pl.Series) -> pl.Series:
@@ -319,15 +420,39 @@ def screen_text(text: pl.Series) -> pl.Series:
 
 
 def screen_codes(text: pl.Series, key: bytes) -> pl.Series:
-    """Codes: one that is a personal number becomes its pseudonym; one that holds one is masked."""
+    """Codes: a personal number in one becomes its pseudonym, so that different codes stay different."""
+    return _screened(text, lambda word: _with_persons(word, lambda ten, _written: pseudonym(key, ten)))
 
-    def screened(word: str) -> str:
-        match = _IN_TEXT.fullmatch(word)
-        if match and _is_person_in_text(match):
-            return pseudonym(key, match["day"] + match["last"])
-        return mask(word)
 
-    return _screened(text, screened)
+def screen_name(name: str, key: Callable[[], bytes]) -> str:
+    """The name of a file, folder or sheet: a personal number in it becomes a keyed token, another one for each way of
+    writing it, so that different names stay different. The key is asked for only where there is a number.
+    """
+    return _with_persons(name, lambda _ten, written: f"PN-{_digest(key(), f'name {written}')[:16]}")
+
+
+def refuse_persons(text: pl.Series, reading: Reading) -> Reading:
+    """A column of numbers without those that are somebody's personal number. Rule: personal_number.
+
+    An amount of ten digits that looks like one can be written with two decimals.
+    """
+    is_read = reading.rule.is_null() | reading.rule.is_in(list(WARNINGS))
+    suspect = (text.str.contains(MAY_BE_PERSON_AS_AMOUNT) & is_read).fill_null(False)
+    if not suspect.any():
+        return reading
+
+    def is_person(word: str) -> tuple[bool, None, None]:
+        found = _AS_AMOUNT.fullmatch(_folded(word))
+        digits = found["digits"].replace(",", ".") if found else ""
+        return mask(digits) != digits, None, None
+
+    persons = suspect & by_distinct(text, is_person, pl.Boolean).value.fill_null(False)
+    refused = pl.select(
+        value=pl.when(~persons).then(reading.value),
+        rule=pl.when(persons).then(pl.lit("personal_number")).otherwise(reading.rule),
+        note=pl.when(~persons).then(reading.note),
+    )
+    return Reading(refused["value"], refused["rule"], refused["note"])
 
 
 def _screened(text: pl.Series, screened: Callable[[str], str]) -> pl.Series:
