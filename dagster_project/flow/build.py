@@ -26,33 +26,51 @@ from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
 DBT_DIR = PROJECT_ROOT / "dbt"
 ORPHAN_SECONDS = 60
 MEMORY_LIMIT = "2500MB"
+WORKING = "working"
+WORKING_SCHEMAS = ("run", "arrival", "delivered", "work")
 
 
 def build_database(workspace: Workspace) -> Path:
-    """Where the build database lies; its name gives dbt and the release the same catalogue name."""
+    """Where the tables to be published are built; its name gives dbt and the release the same catalogue name."""
     return workspace.warehouse / "build" / "procurement.duckdb"
 
 
+def working_database(workspace: Workspace) -> Path:
+    """Where everything lies that is not published: a file of its own, so that a release is a copy of the other."""
+    return workspace.warehouse / "build" / f"{WORKING}.duckdb"
+
+
 def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
-    """A writing connection to the build database, with bounded memory."""
+    """A writing connection to both build databases, with bounded memory; schemas are found without their file."""
+    connection = duckdb.connect(str(build_database(workspace)), config=_limits(workspace))
+    connection.execute(f"attach if not exists '{quoted(working_database(workspace))}' as {WORKING}")
+    for schema in WORKING_SCHEMAS:
+        connection.execute(f"create schema if not exists {WORKING}.{schema}")
+    path = ",".join(["procurement.main", *(f"{WORKING}.{schema}" for schema in WORKING_SCHEMAS)])
+    connection.execute(f"set search_path = '{path}'")
+    return connection
+
+
+def _limits(workspace: Workspace) -> dict[str, str]:
     spill = workspace.warehouse / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
-    return duckdb.connect(
-        str(build_database(workspace)),
-        config={"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill), "threads": "2"},
-    )
+    return {"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill), "threads": "2"}
+
+
+def quoted(path: Path) -> str:
+    """A path as it stands between quotes in SQL."""
+    return str(path).replace("'", "''")
 
 
 def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckDBPyConnection:
     """An empty build database with the run's settings in schema `run`; leftovers of a run that died are removed."""
-    path = build_database(workspace)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _wait_for_orphan(path)
-    for leftover in path.parent.glob("procurement.duckdb*"):
+    folder = build_database(workspace).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in (build_database(workspace), working_database(workspace)):
+        _wait_for_orphan(path)
+    for leftover in folder.glob("*.duckdb*"):
         leftover.unlink()
     connection = connect(workspace)
-    for schema in ("run", "work"):
-        connection.execute(f"create schema {schema}")
     _table(
         connection,
         "settings",
@@ -112,12 +130,10 @@ def write_profile(workspace: Workspace) -> Path:
     target = {
         "type": "duckdb",
         "path": str(build_database(workspace)),
-        "threads": 1,
-        "settings": {
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(workspace.warehouse / "tmp"),
-            "threads": 2,
-        },
+        "threads": 2,  # a small model is built while a ledger is written
+        "attach": [{"path": str(working_database(workspace)), "alias": WORKING}],
+        # At connection, not for each cursor: the folder cannot be named again once something was spilled there.
+        "config_options": _limits(workspace),
     }
     text = yaml.safe_dump({"mattstock": {"target": "embedded", "outputs": {"embedded": target}}})
     path = folder / "profiles.yml"

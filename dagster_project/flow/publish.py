@@ -4,8 +4,8 @@ What belongs here: which tables of the build are published, in what form and ord
 them in `release.json`. What does not: whether a candidate is good enough (`validate.py`), and the swap,
 rollback and retention (`releases.py`).
 
-Only schema `main` of the build is published. The database is a new file: the build file is never published,
-because its writer would shut readers out, and because it holds what is not for reading.
+The database is a copy of the file that dbt built the marts in, put in order: the build file itself is never published,
+because its writer would shut readers out. What is not for reading lies in another file.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ from dagster_project.settings import Settings, Workspace
 EXEMPT = frozenset({"releases", "source_files"})  # hold run times and ids: no part of a release's identity
 SMALL = 1_000_000  # rows: below this a table without a key is ordered by all its columns
 REJECTED_KEPT = 5
+MEMORY_LIMIT = "2GB"
 RELEASES_TABLE = "releases"
 RELEASES_DESCRIPTION = "The releases on disk when this one was published, and this one."
 RELEASES_COLUMNS = {
@@ -110,10 +111,10 @@ class ReleaseFacts:
 
 @dataclass(frozen=True)
 class TableInfo:
-    """A published table or view: its rows, and the sha256 of its Parquet file or of the view's definition."""
+    """A published table or view: a table's rows, and the sha256 of its Parquet file or of the view's definition."""
 
     kind: Literal["table", "view"]
-    rows: int
+    rows: int | None
     sha256: str
 
 
@@ -180,17 +181,18 @@ def build_candidate(build_db: Path, workspace: Workspace, about: ReleaseFacts) -
         (directory / "parquet").mkdir()
         try:
             with _duckdb(spill) as connection:
-                views = _copy_tables(connection, build_db, directory / DATABASE, about.sort_columns)
-                if unbound := _create_views(connection, views):
+                _copy(connection, build_db, directory / DATABASE)
+                if unbound := _unbound_views(connection):
                     name, reason = next(iter(unbound.items()))
                     raise PublishError("publish.view_unbound", view=name, reason=reason)
-                if not _tables(connection, "rel"):
+                if not _tables(connection):
                     raise PublishError("publish.nothing_built", path=build_db)
+                _put_in_order(connection, about.sort_columns)
                 _fill_releases(connection, workspace, release_id, about)
                 _write_parquet(connection, directory / "parquet")
                 connection.execute("CHECKPOINT rel")
             with _duckdb(spill) as connection:
-                tables = _look_at(connection, directory, {view.name: view.sql for view in views})
+                tables = _look_at(connection, directory)
             shutil.rmtree(
                 spill, ignore_errors=True
             )  # removed with all of `.building` at the next start otherwise
@@ -221,7 +223,12 @@ def _duckdb(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     try:
         with duckdb.connect(
-            config={"temp_directory": str(spill), "autoload_known_extensions": "false"}
+            config={
+                "temp_directory": str(spill),
+                "memory_limit": MEMORY_LIMIT,
+                "threads": "2",
+                "autoload_known_extensions": "false",
+            }
         ) as connection:
             yield connection
     except duckdb.Error as error:
@@ -229,49 +236,60 @@ def _duckdb(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         raise PublishError(key, step="publish.step_build", where=spill.parent, reason=error) from error
 
 
-@dataclass(frozen=True)
-class _View:
-    name: str
-    sql: str
-    comment: str | None
-    columns: tuple[tuple[str, str], ...]  # (column, comment)
-
-
-def _copy_tables(
-    connection: duckdb.DuckDBPyConnection,
-    build_db: Path,
-    target: Path,
-    sort_columns: Mapping[str, Sequence[str]],
-) -> list[_View]:
-    """Copy every base table of the build's `main`, ordered, with comments; the views, still to be created."""
-    connection.execute(f"ATTACH {_text(build_db)} AS build (READ_ONLY)")
+def _copy(connection: duckdb.DuckDBPyConnection, build_db: Path, target: Path) -> None:
+    """Copy the build's file and attach the copy as `rel`: a ledger of millions is not written a second time."""
+    connection.execute(f"ATTACH {_text(build_db)} AS build")
+    connection.execute("CHECKPOINT build")  # everything in the one file
+    connection.execute("DETACH build")
+    shutil.copyfile(build_db, target)
     connection.execute(f"ATTACH {_text(target)} AS rel")
     connection.execute("USE rel")
-    columns = _columns(connection)
-    for table, comment in _tables(connection, "build"):
-        order = _order(connection, table, [name for name, _ in columns[table]], sort_columns.get(table, ()))
-        connection.execute(
-            f"CREATE TABLE rel.main.{_name(table)} AS SELECT * FROM build.main.{_name(table)} AS _row{order}"
-        )
-        _comment(connection, "TABLE", table, comment, columns[table])
-    found = connection.execute(
-        "SELECT view_name, sql, comment FROM duckdb_views()"
-        " WHERE database_name = 'build' AND schema_name = 'main' AND NOT internal ORDER BY ALL"
+    if others := connection.execute(
+        "SELECT DISTINCT schema_name FROM duckdb_tables() WHERE database_name = 'rel' AND schema_name <> 'main'"
+    ).fetchall():
+        raise PublishError("publish.not_for_reading", schemas=", ".join(sorted(name for (name,) in others)))
+
+
+def _unbound_views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The views that find something they read neither in the copy's `main` nor in DuckDB, with the reason.
+
+    DuckDB keeps a view's definition without the name of the database that it lies in, so that the file can be
+    attached under any name; a name of another database or schema does not bind here.
+    """
+    unbound = {}
+    for name in _views(connection):
+        try:
+            connection.execute(f"DESCRIBE rel.main.{_name(name)}")
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            unbound[name] = str(error)
+    return unbound
+
+
+def _views(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The definition of each view of the copy, by name."""
+    found: list[tuple[str, str]] = connection.execute(
+        "SELECT view_name, sql FROM duckdb_views()"
+        " WHERE database_name = 'rel' AND schema_name = 'main' AND NOT internal ORDER BY ALL"
     ).fetchall()
-    # Detached before the views are created, so that none can be bound to the build.
-    connection.execute("DETACH build")
-    return [
-        _View(name, sql, comment, tuple((column, said) for column, said in columns[name] if said))
-        for name, sql, comment in found
-    ]
+    return dict(found)
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, str | None]]:
-    """The base tables of a database's `main` with their comments, by name."""
+def _put_in_order(connection: duckdb.DuckDBPyConnection, sort_columns: Mapping[str, Sequence[str]]) -> None:
+    """Have the same rows come in the same order, whatever order they were computed in."""
+    columns = _columns(connection)
+    for table, comment in _tables(connection):
+        order = _order(connection, table, [name for name, _ in columns[table]], sort_columns.get(table, ()))
+        if order:
+            name = f"rel.main.{_name(table)}"
+            connection.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT * FROM {name} AS _row{order}")
+            _comment(connection, table, comment, columns[table])
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str | None]]:
+    """The base tables of the copy with their comments, by name."""
     found: list[tuple[str, str | None]] = connection.execute(
         "SELECT table_name, comment FROM duckdb_tables()"
-        " WHERE database_name = ? AND schema_name = 'main' AND NOT internal ORDER BY ALL",
-        [database],
+        " WHERE database_name = 'rel' AND schema_name = 'main' AND NOT internal ORDER BY ALL"
     ).fetchall()
     return found
 
@@ -280,7 +298,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str,
     columns: dict[str, list[tuple[str, str | None]]] = defaultdict(list)
     for table, column, comment in connection.execute(
         "SELECT table_name, column_name, comment FROM duckdb_columns()"
-        " WHERE database_name = 'build' AND schema_name = 'main' ORDER BY table_name, column_index"
+        " WHERE database_name = 'rel' AND schema_name = 'main' ORDER BY table_name, column_index"
     ).fetchall():
         columns[table].append((column, comment))
     return columns
@@ -289,7 +307,7 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str,
 def _order(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str], key: Sequence[str]
 ) -> str:
-    """The ORDER BY that makes the same rows come in the same order, whatever order they were computed in.
+    """The ORDER BY of a table; empty where it keeps the order that it was built in.
 
     A small table is ordered by its key and then by all columns. A large one by its key and, for rows that
     share it, by the row's hash; without a key it keeps the order that it was built in, because sorting a
@@ -297,7 +315,7 @@ def _order(
     """
     if unknown := set(key) - set(columns):
         raise PublishError("publish.unknown_sort_column", table=table, column=", ".join(sorted(unknown)))
-    [rows] = _row(connection, f"SELECT count(*) FROM build.main.{_name(table)}")
+    [rows] = _row(connection, f"SELECT count(*) FROM rel.main.{_name(table)}")
     if rows < SMALL:
         terms = [f"_row.{_name(column)}" for column in dict.fromkeys([*key, *columns])]
     else:
@@ -307,38 +325,15 @@ def _order(
 
 def _comment(
     connection: duckdb.DuckDBPyConnection,
-    kind: Literal["TABLE", "VIEW"],
-    name: str,
+    table: str,
     comment: str | None,
     columns: Sequence[tuple[str, str | None]],
 ) -> None:
     if comment:
-        connection.execute(f"COMMENT ON {kind} {_name(name)} IS {_text(comment)}")
+        connection.execute(f"COMMENT ON TABLE {_name(table)} IS {_text(comment)}")
     for column, said in columns:
         if said:
-            connection.execute(f"COMMENT ON COLUMN {_name(name)}.{_name(column)} IS {_text(said)}")
-
-
-def _create_views(connection: duckdb.DuckDBPyConnection, views: Sequence[_View]) -> dict[str, str]:
-    """Create the views in an order where each finds what it reads; those that find nothing, with the reason.
-
-    DuckDB keeps a view's definition without the name of the database that it lies in, so that the file can be
-    attached under any name; a name of another database or schema does not bind here and is reported.
-    """
-    waiting = list(views)
-    while waiting:
-        unbound: dict[str, str] = {}
-        for view in waiting:
-            try:
-                connection.execute(view.sql)
-            except (duckdb.CatalogException, duckdb.BinderException) as error:
-                unbound[view.name] = str(error)
-            else:
-                _comment(connection, "VIEW", view.name, view.comment, view.columns)
-        if len(unbound) == len(waiting):
-            return unbound
-        waiting = [view for view in waiting if view.name in unbound]
-    return {}
+            connection.execute(f"COMMENT ON COLUMN {_name(table)}.{_name(column)} IS {_text(said)}")
 
 
 def _fill_releases(
@@ -349,7 +344,6 @@ def _fill_releases(
     connection.execute(f"CREATE OR REPLACE TABLE rel.main.{name} ({columns})")
     _comment(
         connection,
-        "TABLE",
         RELEASES_TABLE,
         RELEASES_DESCRIPTION,
         [(c, d) for c, (_, d) in RELEASES_COLUMNS.items()],
@@ -380,32 +374,24 @@ def _write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """One file per base table. Rows and row groups follow the table's order, so that threads leave no
     trace.
     """
-    for table, _ in _tables(connection, "rel"):
+    for table, _ in _tables(connection):
         file = folder / f"{table}.parquet"
         connection.execute(
             f"COPY (FROM rel.main.{_name(table)}) TO {_text(file)} (FORMAT parquet, COMPRESSION zstd)"
         )
 
 
-def _look_at(
-    connection: duckdb.DuckDBPyConnection, directory: Path, definitions: Mapping[str, str]
-) -> dict[str, TableInfo]:
-    """Read the finished file as a reader would, under another name: every table and view counted, or
-    PublishError.
-    """
-    connection.execute(f"ATTACH {_text(directory / DATABASE)} AS a_reader (READ_ONLY)")
-    tables: dict[str, TableInfo] = {}
-    for name, kind in connection.execute(
-        "SELECT table_name, table_type FROM information_schema.tables"
-        " WHERE table_catalog = 'a_reader' ORDER BY ALL"
-    ).fetchall():
-        [rows] = _row(connection, f"SELECT count(*) FROM a_reader.main.{_name(name)}")
-        if kind == "VIEW":
-            digest = hashlib.sha256(definitions[name].encode()).hexdigest()
-            tables[name] = TableInfo("view", rows, digest)
-        else:
-            tables[name] = TableInfo("table", rows, sha256(directory / "parquet" / f"{name}.parquet"))
-    return tables
+def _look_at(connection: duckdb.DuckDBPyConnection, directory: Path) -> dict[str, TableInfo]:
+    """Open the finished file as a reader would and count its tables; a view is known by its definition."""
+    connection.execute(f"ATTACH {_text(directory / DATABASE)} AS rel (READ_ONLY)")
+    tables = {
+        name: TableInfo("view", None, hashlib.sha256(sql.encode()).hexdigest())
+        for name, sql in _views(connection).items()
+    }
+    for name, _ in _tables(connection):
+        [rows] = _row(connection, f"SELECT count(*) FROM rel.main.{_name(name)}")
+        tables[name] = TableInfo("table", rows, sha256(directory / "parquet" / f"{name}.parquet"))
+    return dict(sorted(tables.items()))
 
 
 def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
@@ -457,7 +443,7 @@ def _seal(candidate: Candidate) -> None:
         "key_id": about.key_id,
         "gate": dict(about.gate),
         "inputs": [{"file": i.file, "sha256": i.sha256, "rows": i.rows} for i in about.inputs],
-        "rows": {name: table.rows for name, table in candidate.tables.items()},
+        "rows": {name: table.rows for name, table in candidate.tables.items() if table.kind == "table"},
         "views": {name: table.sha256 for name, table in candidate.tables.items() if table.kind == "view"},
         "files": {path: sha256(directory / path) for path in files_of(directory) if path != RELEASE_FILE},
         "profile": dict(about.profile),
@@ -517,7 +503,10 @@ def reject(
 def _copy_for_reading(build_db: Path, directory: Path) -> None:
     try:
         with _duckdb(directory / "spill") as connection:
-            left_out = _create_views(connection, _copy_tables(connection, build_db, directory / DATABASE, {}))
+            _copy(connection, build_db, directory / DATABASE)
+            left_out = _unbound_views(connection)
+            for view in left_out:
+                connection.execute(f"DROP VIEW {_name(view)}")
             connection.execute("CHECKPOINT rel")
     except PublishError as error:
         # The validation report is what matters here, and must not be lost because its database cannot be

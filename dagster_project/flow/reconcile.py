@@ -113,8 +113,6 @@ class Reconciler:
         self._issues: list[pl.DataFrame] = []
         self._files: dict[str, list[ParsedFile]] = {}
         self._derived: dict[str, int] = {}  # source → rows that foreign formats gave it
-        self._con.execute("create schema if not exists arrival")
-        self._con.execute("create schema if not exists delivered")
 
     # -- one source ------------------------------------------------------------------------------------------------
 
@@ -130,6 +128,7 @@ class Reconciler:
                     self._apply_row_rule(source, rule)
             for reference in source.references:
                 self._apply_reference(source, reference)
+            self._find_meeting_rows(source)
             self._quarantine_conflicts(source)
             self._settle(source, usable)
         self._create_lost(source)
@@ -155,7 +154,7 @@ class Reconciler:
             raise RuntimeError(f"{origin} gives {source.name} several rows with one key")
         if self._scalar(
             "select count(*) from duckdb_views() "
-            f"where schema_name = 'delivered' and view_name = '{source.name}' and database_name = current_database()"
+            f"where schema_name = 'delivered' and view_name = '{source.name}'"
         ):
             register = self._delivered_rows(source)
             self._con.execute(
@@ -228,10 +227,10 @@ class Reconciler:
             "(file_no bigint, sheet varchar, row bigint, fate varchar, with_parent varchar)"
         )
 
-    def _standing(self, source: Source) -> str:
-        """The rows of a source that so far are neither quarantined nor repeated, as a subquery."""
+    def _standing(self, source: Source, among: str | None = None) -> str:
+        """The rows of a source, or of those among its rows, that so far are neither quarantined nor repeated."""
         return (
-            f"(select * from arrival.{source.name}_parsed as p where not exists ("
+            f"(select * from {among or f'arrival.{source.name}_parsed'} as p where not exists ("
             f"select 1 from arrival.{source.name}_out as o "
             "where o.file_no = p.file_no and o.sheet = p.sheet and o.row = p.row))"
         )
@@ -274,7 +273,7 @@ class Reconciler:
         """The relations of rows that foreign formats gave to a source."""
         names = self._con.execute(
             "select table_name from duckdb_tables() where schema_name = 'arrival' "
-            "and database_name = current_database() and starts_with(table_name, ?) order by table_oid",
+            "and starts_with(table_name, ?) order by table_oid",
             [f"{source.name}_from_"],
         ).fetchall()
         return [f"arrival.{name}" for (name,) in names]
@@ -375,29 +374,25 @@ class Reconciler:
 
     # -- keys ------------------------------------------------------------------------------------------------------
 
-    def _shared_keys(self, source: Source, columns: Sequence[str], name: str) -> bool:
-        """Make `arrival.<name>`: the standing rows whose key stands on several rows. False if there are none."""
-        keys = ", ".join(f'"{column}"' for column in columns)
+    def _find_meeting_rows(self, source: Source) -> None:
+        """Make `meeting`: the standing rows whose key stands on several rows. Later only fewer rows stand."""
+        keys = ", ".join(f'"{column}"' for column in source.key)
         self._con.execute(
-            f"create or replace temp table shared_hash as select hash({keys}) as h from {self._standing(source)} "
+            f"create or replace temp table meeting_keys as select hash({keys}) as h from {self._standing(source)} "
             "group by h having count(*) > 1"
         )
-        if not self._scalar("select count(*) from shared_hash"):
-            return False
         self._con.execute(
-            f"create or replace temp table {name} as select *, hash({keys}) as key_hash, "
-            f"{_row_hash(source)} as row_hash "
-            f"from {self._standing(source)} where hash({keys}) in (select h from shared_hash)"
+            f"create or replace temp table meeting as select *, hash({keys}) as key_hash, "
+            f"{_row_hash(source)} as row_hash from {self._standing(source)} "
+            f"where {self._scalar('select count(*) from meeting_keys')} > 0 "
+            f"and hash({keys}) in (select h from meeting_keys)"
         )
-        return True
 
     def _quarantine_conflicts(self, source: Source) -> None:
         """Two different rows with one key inside one file are an error for both; equal ones are one row repeated."""
-        if not self._shared_keys(source, source.key, "shared"):
-            return
         offenders = self._con.sql(
             f"select file_no, sheet, row, {_raw(source.key, '')} as raw_value from ("
-            "select *, min(row_hash) over w <> max(row_hash) over w as differs from shared "
+            "select *, min(row_hash) over w <> max(row_hash) over w as differs from meeting "
             "window w as (partition by key_hash, file_no)) where differs order by all"
         ).pl()
         if offenders.height:
@@ -406,7 +401,7 @@ class Reconciler:
         self._con.execute(
             f"insert into arrival.{source.name}_out select file_no, sheet, row, 'repeated', null from ("
             "select *, min(row_hash) over w <> max(row_hash) over w as differs, "
-            "row_number() over (partition by key_hash, file_no order by sheet, row) as n from shared "
+            "row_number() over (partition by key_hash, file_no order by sheet, row) as n from meeting "
             "window w as (partition by key_hash, file_no)) where not differs and n > 1"
         )
 
@@ -446,10 +441,11 @@ class Reconciler:
         corrections = [pl.DataFrame(schema=ISSUES_SCHEMA)]
         if whole and numbered and len(files) > 1:
             corrections.append(self._supersede_wholes(source, whole, numbered))
-        if len(files) > 1 and self._shared_keys(source, source.key, "shared"):
+        if len(files) > 1 and self._scalar("select count(*) from meeting"):
             self._con.execute(
                 "create or replace temp table chain as select *, "
-                "row_hash = lag(row_hash) over (partition by key_hash order by file_no) as is_repeat from shared"
+                "row_hash = lag(row_hash) over (partition by key_hash order by file_no) as is_repeat "
+                f"from {self._standing(source, 'meeting')}"
             )
             corrections.append(self._write_chain(source, "key_hash"))
         return pl.concat(corrections)
@@ -459,23 +455,30 @@ class Reconciler:
     ) -> pl.DataFrame:
         keys = ", ".join(f'"{column}"' for column in whole)
         line = ", ".join(f'"{c.name}"' for c in source.columns if c.name not in (*whole, "line_no"))
+        # Which invoices stand in several files is found from their keys alone; only those are read in full.
         self._con.execute(
-            f"create or replace temp table documents as select hash({keys}) as whole_hash, file_no, "
-            f"sum(hash({line})::hugeint) as row_hash "
-            f"from {self._standing(source)} group by all"
+            f"create or replace temp table places as select distinct hash({keys}) as whole_hash, file_no "
+            f"from {self._standing(source)}"
         )
         self._con.execute(
-            "create or replace temp table several as select * from documents where whole_hash in ("
-            f"select whole_hash from documents group by all having count(*) > 1 "
-            f"and bool_or(file_no in ({', '.join(map(str, numbered))})))"
+            "create or replace temp table met as select whole_hash, list(file_no) as file_numbers from places "
+            "group by whole_hash having count(*) > 1 "
+            f"and bool_or(file_no in ({', '.join(map(str, numbered))}))"
         )
-        if not self._scalar("select count(*) from several"):
+        concerned = self._con.execute("select distinct unnest(file_numbers) from met order by all").fetchall()
+        if not concerned:
             return pl.DataFrame(schema=ISSUES_SCHEMA)
+        standing = f"{self._standing(source)} where file_no in ({', '.join(str(number) for (number,) in concerned)})"
+        self._con.execute(
+            f"create or replace temp table several as select hash({keys}) as whole_hash, file_no, "
+            f"sum(hash({line})::hugeint) as row_hash from {standing} "
+            f"and hash({keys}) in (select whole_hash from met) group by all"
+        )
         self._con.execute(
             "create or replace temp table chain as "
             "select p.*, d.whole_hash, hash(d.whole_hash, p.line_no) as key_hash, d.is_repeat from ("
             "select *, row_hash = lag(row_hash) over (partition by whole_hash order by file_no) as is_repeat "
-            f"from several) as d join (select *, hash({keys}) as joined from {self._standing(source)}) as p "
+            f"from several) as d join (select *, hash({keys}) as joined from {standing}) as p "
             "on p.joined = d.whole_hash and p.file_no = d.file_no"
         )
         return self._write_chain(source, "whole_hash")

@@ -63,7 +63,7 @@ class PublishError(Exception):
 class Release:
     """One release as its `release.json` tells it.
 
-    `rows` counts rows by table and view; `views` holds the sha256 of each view's definition; `files` holds
+    `rows` counts rows by table; `views` holds the sha256 of each view's definition; `files` holds
     the sha256 of each file by its path within the folder; `profile` is seconds by step. `key_id` names the
     pseudonym key behind the release, None where that was not written down.
     """

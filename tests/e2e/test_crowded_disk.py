@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from dagster_project.flow.releases import current, verify
@@ -84,13 +83,11 @@ def place(tmp_path: Path) -> Path:
 
 
 def check_stands(seen: Workspace, release_id: str) -> None:
-    """That release is in force, whole, and can be read."""
+    """That release is in force, and whole to the last byte."""
     release = current(seen)
     assert release is not None
     assert release.release_id == release_id
     assert verify(release) == []
-    with duckdb.connect(str(release.database), read_only=True) as reader:
-        assert reader.execute("select count(*) from dim_procurement").fetchall() == [(2,)]
 
 
 def check_told(done: subprocess.CompletedProcess[str], *words: str) -> None:

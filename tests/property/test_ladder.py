@@ -348,11 +348,9 @@ def climb(world: World) -> Verdicts:
 # ---- The same worlds through the models ----
 
 
-def write_world_tables(path: Path, worlds: Sequence[World]) -> None:
+def write_world_tables(workspace: Workspace, worlds: Sequence[World]) -> None:
     """Every world in one database; nothing in a world is shared with another."""
-    connection = duckdb.connect(str(path))
-    for schema in ("delivered", "run", "work"):
-        connection.execute(f"create schema {schema}")
+    connection = build.connect(workspace)
     for source in load_contracts().values():
         columns = ", ".join(f'"{c.name}" {COLUMN_TYPES.get(c.type, "varchar")}' for c in source.columns)
         connection.execute(
@@ -489,9 +487,8 @@ def verdicts(worlds: list[World]) -> Verdicts:
 @pytest.fixture(scope="module")
 def warehouse(worlds: list[World], tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnection:
     workspace = Workspace(tmp_path_factory.mktemp("ladder"))
-    path = build.build_database(workspace)
-    path.parent.mkdir(parents=True)
-    write_world_tables(path, worlds)
+    build.build_database(workspace).parent.mkdir(parents=True)
+    write_world_tables(workspace, worlds)
     profiles = build.write_profile(workspace)
     target = profiles / "target"
     indicators = [f"kpi_{figure}" for figure in FIGURES]
@@ -514,7 +511,7 @@ def warehouse(worlds: list[World], tmp_path_factory: pytest.TempPathFactory) -> 
             ]
         )
         assert outcome.success, outcome.exception or outcome.result
-    connection = duckdb.connect(str(path))
+    connection = build.connect(workspace)
     # Evidence over the ledger is never stored: here it is read through views.
     for indicator in indicators:
         (compiled,) = target.glob(f"compiled/**/{indicator}.sql")

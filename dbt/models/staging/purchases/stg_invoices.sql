@@ -1,7 +1,8 @@
 -- The ledger's lines with their amounts in kronor. One row per accepted invoice line.
 with
 
-lines as (
+-- Read twice, and too large to be kept in between.
+lines as not materialized (
     {{ staged('invoices') }}
 ),
 
