@@ -24,8 +24,8 @@ $(READY): requirements.lock pyproject.toml
 	touch $(READY)
 
 lint: $(READY)
-	$(BIN)/ruff check dagster_project tests
-	$(BIN)/ruff format --check dagster_project tests
+	$(BIN)/ruff check dagster_project tests benchmarks
+	$(BIN)/ruff format --check dagster_project tests benchmarks
 	$(BIN)/mypy dagster_project
 	$(BIN)/sqlfluff lint dbt/models --processes 2
 
@@ -37,7 +37,8 @@ unit: $(READY)
 
 # One self-contained page, from the last run's warehouse: dbt/target/static_index.html
 docs: run
-	$(BIN)/dbt --quiet docs generate --static --project-dir dbt --profiles-dir data/warehouse/dbt --target-path target
+	cd data/warehouse/build && $(CURDIR)/$(BIN)/dbt --quiet docs generate --static \
+		--project-dir $(CURDIR)/dbt --profiles-dir $(CURDIR)/dbt --target-path $(CURDIR)/dbt/target
 
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml

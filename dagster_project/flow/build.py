@@ -25,7 +25,6 @@ from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
 
 DBT_DIR = PROJECT_ROOT / "dbt"
 ORPHAN_SECONDS = 60
-MEMORY_LIMIT = "2500MB"
 WORKING = "working"
 WORKING_SCHEMAS = ("run", "arrival", "delivered", "work")
 
@@ -52,9 +51,12 @@ def connect(workspace: Workspace) -> duckdb.DuckDBPyConnection:
 
 
 def _limits(workspace: Workspace) -> dict[str, str]:
+    """The same bounds as dbt works within, from its profile."""
     spill = workspace.warehouse / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
-    return {"memory_limit": MEMORY_LIMIT, "temp_directory": str(spill), "threads": "2"}
+    profile = yaml.safe_load((DBT_DIR / "profiles.yml").read_text("utf-8"))
+    options = profile["mattstock"]["outputs"]["embedded"]["config_options"]
+    return {name: str(value) for name, value in options.items()} | {"temp_directory": str(spill)}
 
 
 def quoted(path: Path) -> str:
@@ -121,26 +123,6 @@ def _wait_for_orphan(path: Path) -> None:
             time.sleep(0.2)
         else:
             return
-
-
-def write_profile(workspace: Workspace) -> Path:
-    """Write the profile that points dbt at the build database; the folder that it lies in."""
-    folder = workspace.warehouse / "dbt"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = {
-        "type": "duckdb",
-        "path": str(build_database(workspace)),
-        "threads": 2,  # a small model is built while a ledger is written
-        "attach": [{"path": str(working_database(workspace)), "alias": WORKING}],
-        # At connection, not for each cursor: the folder cannot be named again once something was spilled there.
-        "config_options": _limits(workspace),
-    }
-    text = yaml.safe_dump({"mattstock": {"target": "embedded", "outputs": {"embedded": target}}})
-    path = folder / "profiles.yml"
-    # Left alone when nothing changes: dbt parses everything anew when its profile changes.
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
-    return folder
 
 
 def write_arrivals(

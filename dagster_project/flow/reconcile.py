@@ -468,7 +468,9 @@ class Reconciler:
         concerned = self._con.execute("select distinct unnest(file_numbers) from met order by all").fetchall()
         if not concerned:
             return pl.DataFrame(schema=ISSUES_SCHEMA)
-        standing = f"{self._standing(source)} where file_no in ({', '.join(str(number) for (number,) in concerned)})"
+        standing = (
+            f"{self._standing(source)} where file_no in ({', '.join(str(number) for (number,) in concerned)})"
+        )
         self._con.execute(
             f"create or replace temp table several as select hash({keys}) as whole_hash, file_no, "
             f"sum(hash({line})::hugeint) as row_hash from {standing} "

@@ -16,7 +16,7 @@ from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
 from dagster_project.orchestration import metadata
-from dagster_project.orchestration.dbt_project import MANIFEST, Translator, dbt_cli, manifest
+from dagster_project.orchestration.dbt_project import MANIFEST, PROJECT, Translator, dbt_cli, manifest
 from dagster_project.orchestration.resource import RefreshResource
 
 _CONTRACTS = load_contracts()
@@ -121,14 +121,14 @@ def arrivals_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> Iterator[Any]:
     """Staging, intermediate and marts."""
     run = refresh.run
-    profiles = run.open_for_dbt()
+    target = run.open_for_dbt()
     with run.timed("dbt"):
-        invocation = dbt_cli(profiles).cli(
-            ["build", "--exclude-resource-type", "unit_test"],
+        invocation = dbt_cli().cli(
+            ["build", "--exclude-resource-type", "unit_test", *PROJECT],
             manifest=MANIFEST,
             dagster_dbt_translator=Translator(),
             context=context,
-            target_path=profiles / "target",
+            target_path=target,
         )
         total = len(context.selected_asset_keys)
         built = 0

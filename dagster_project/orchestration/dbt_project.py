@@ -15,6 +15,7 @@ from dagster_project.flow.build import DBT_DIR
 TARGET = DBT_DIR / "target"
 MANIFEST = TARGET / "manifest.json"
 STAMP = TARGET / "parsed_from.sha256"
+PROJECT = ("--project-dir", str(DBT_DIR))
 
 
 class Translator(DagsterDbtTranslator):
@@ -29,12 +30,10 @@ class Translator(DagsterDbtTranslator):
         )
 
 
-def dbt_cli(profiles: Path) -> DbtCliResource:
-    """The dbt that was installed beside this Python, with the profile in that folder."""
-    executable = Path(sys.executable).with_name("dbt")
-    return DbtCliResource(
-        project_dir=str(DBT_DIR), profiles_dir=str(profiles), dbt_executable=str(executable)
-    )
+def dbt_cli() -> DbtCliResource:
+    """The dbt that was installed beside this Python."""
+    executable = Path(sys.executable).with_name("mattstock-dbt")
+    return DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=str(executable))
 
 
 def manifest() -> Path:
@@ -42,7 +41,7 @@ def manifest() -> Path:
     now = _fingerprint()
     if not (MANIFEST.exists() and STAMP.exists() and STAMP.read_text(encoding="utf-8") == now):
         TARGET.mkdir(parents=True, exist_ok=True)
-        dbt_cli(DBT_DIR / "parsing").cli(["parse", "--quiet"], target_path=TARGET).wait()
+        dbt_cli().cli(["parse", "--quiet", *PROJECT], target_path=TARGET).wait()
         STAMP.write_text(now, encoding="utf-8")
     return MANIFEST
 

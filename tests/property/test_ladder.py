@@ -12,17 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
 import pytest
-from dbt.cli.main import dbtRunner
 
 from dagster_project.contracts import load_contracts
 from dagster_project.flow import build
 from dagster_project.settings import Workspace
+from tests.dbt_here import dbt_in
 
 AS_OF = date(2021, 6, 30)
 FIRST_DAY = date(2021, 3, 20)
@@ -489,28 +488,14 @@ def warehouse(worlds: list[World], tmp_path_factory: pytest.TempPathFactory) -> 
     workspace = Workspace(tmp_path_factory.mktemp("ladder"))
     build.build_database(workspace).parent.mkdir(parents=True)
     write_world_tables(workspace, worlds)
-    profiles = build.write_profile(workspace)
-    target = profiles / "target"
     indicators = [f"kpi_{figure}" for figure in FIGURES]
     for command in (
         ["run", "--select", "+fct_invoice", "off_contract_rates"],
         ["compile", "--select", *indicators],
     ):
-        outcome = dbtRunner().invoke(
-            [
-                "--quiet",
-                *command,
-                "--project-dir",
-                str(build.DBT_DIR),
-                "--profiles-dir",
-                str(profiles),
-                "--target-path",
-                str(target),
-                "--log-path",
-                str(profiles / "logs"),
-            ]
-        )
-        assert outcome.success, outcome.exception or outcome.result
+        outcome = dbt_in(workspace, *command)
+        assert all(told.startswith("success") for told in outcome.values()), outcome
+    target = build.build_database(workspace).with_name("target")
     connection = build.connect(workspace)
     # Evidence over the ledger is never stored: here it is read through views.
     for indicator in indicators:

@@ -275,7 +275,9 @@ def test_a_release_tells_what_it_is_and_verifies(build: Path, workspace: Workspa
     assert told["inputs"] == [{"file": "suppliers/a.csv", "sha256": "12" * 32, "rows": 7}]
     assert told["rows"]["fct_line"] == 5000
     assert "a_evidence" in told["views"]
-    assert "a_evidence" not in told["rows"]  # a view over a ledger costs more to count than the ledger to publish
+    assert (
+        "a_evidence" not in told["rows"]
+    )  # a view over a ledger costs more to count than the ledger to publish
     assert told["gate"] == {"passed": True}
     assert told["profile"] == {"build": 1.5}
     assert "reports/lage.html" in told["files"]
