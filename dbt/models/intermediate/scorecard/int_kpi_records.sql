@@ -15,6 +15,7 @@ registers as (
         evidence.category_group,
         evidence.event_date,
         evidence.record_id,
+        evidence.cluster_id,
         evidence.numerator,
         evidence.denominator,
         evidence.exclusion is null as is_counted,
@@ -42,6 +43,7 @@ ledgers as (
                 category_group,
                 cast(date_trunc('month', event_date) as date) as event_date,
                 case when exclusion is null then record_id end as record_id,
+                case when exclusion is null then record_id end as cluster_id,
                 cast(1 as decimal(38, 10)) as numerator,
                 cast(null as decimal(38, 10)) as denominator,
                 exclusion is null as is_counted,
@@ -61,6 +63,7 @@ ledgers as (
             null as category_group,
             null as event_date,
             null as record_id,
+            null as cluster_id,
             null as numerator,
             null as denominator,
             null as is_counted,
@@ -86,26 +89,22 @@ select
 from registers
 union all
 select * from registers where member_code = 'ALL' and category_group is not null
+{% for member, group in [("'ALL'", "'ALL'"), ('member_code', "'ALL'"), ("'ALL'", 'category_group')] %}
 union all
 select
     kpi_id,
-    'ALL' as member_code,
-    'ALL' as category_group,
-    * exclude (kpi_id, member_code, category_group)
+    {{ member }} as member_code,
+    {{ group }} as category_group,
+    event_date,
+    record_id,
+    any_value(numerator) as numerator,
+    any_value(denominator) as denominator,
+    is_counted,
+    sum(known_weight) as known_weight,
+    sum(unknown_weight) as unknown_weight,
+    any_value(counts_from) as counts_from,
+    any_value(counts_until) as counts_until
 from live_ledgers
-union all
-select
-    kpi_id,
-    member_code,
-    'ALL' as category_group,
-    * exclude (kpi_id, member_code, category_group)
-from live_ledgers
-where member_code is not null
-union all
-select
-    kpi_id,
-    'ALL' as member_code,
-    category_group,
-    * exclude (kpi_id, member_code, category_group)
-from live_ledgers
-where category_group is not null
+where {{ member }} is not null and {{ group }} is not null
+group by all
+{% endfor %}
