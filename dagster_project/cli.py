@@ -240,7 +240,7 @@ def dev(data: Path | None, port: int) -> None:
     from dagster_project.orchestration.instance import serve
     from dagster_project.settings import data_folder
 
-    sys.exit(serve(data_folder(data), port))
+    serve(data_folder(data), port)
 
 
 def _opened(

@@ -117,22 +117,28 @@ def failed(workspace: Workspace, error: Exception) -> None:
     _write(state, workspace)
 
 
-def killed(workspace: Workspace) -> None:
-    """Tell of a run that began and never ended. Nothing happens while a run holds the data folder."""
+def killed(workspace: Workspace) -> bool:
+    """Tell of a run that began and never ended; whether there is one that had not been told of.
+
+    Nothing happens while a run holds the data folder.
+    """
     if not any(run.ending is None for run in history.last(workspace, 1)):
-        return
+        return False
     try:
         with FolderLock(workspace):
             state = _read(workspace)
             channels = _known_channels(workspace, state)
             cut_short = _cut_short(workspace, state, "")
-            if cut_short is None or channels is None:
-                return
+            if cut_short is None:
+                return False
             state.killed = cut_short.run_id
-            _tell_what_is_wrong(words.killed(cut_short, channels.name, channels.language), state, workspace)
+            if channels is not None:
+                alert = words.killed(cut_short, channels.name, channels.language)
+                _tell_what_is_wrong(alert, state, workspace)
             _write(state, workspace)
+            return True
     except LockHeld:
-        return  # it has not ended because it runs
+        return False  # it has not ended because it runs
 
 
 @contextmanager

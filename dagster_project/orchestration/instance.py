@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import dagster as dg
 import yaml
@@ -48,8 +48,8 @@ def instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
         yield found
 
 
-def serve(workspace: Workspace, port: int) -> int:
-    """Start the web interface and the daemon on this computer until they are stopped; the exit code."""
+def serve(workspace: Workspace, port: int) -> NoReturn:
+    """Become the web interface and the daemon on this computer, until they are stopped."""
     command = [
         sys.executable,
         "-W",
@@ -65,4 +65,6 @@ def serve(workspace: Workspace, port: int) -> int:
         str(port),
     ]
     variables = {**environment(), "DAGSTER_HOME": str(home(workspace)), DATA_VARIABLE: str(workspace.root)}
-    return subprocess.run(command, env=variables, check=False).returncode
+    # Dagster treats a request to end as it treats Ctrl-C, which a shell has its background jobs ignore.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.execve(sys.executable, command, variables)

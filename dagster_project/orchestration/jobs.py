@@ -11,7 +11,7 @@ from dagster_project.orchestration.resource import RefreshResource
 def remember_fault(context: dg.HookContext) -> None:
     """Keep what broke the run, as it was raised, for whoever tells of it."""
     resource: RefreshResource = context.resources.refresh
-    resource.fault = context.op_exception
+    resource.broke(context.op_exception)
 
 
 # One process: DuckDB has one writer, and the steps hand the run to each other.

@@ -70,6 +70,6 @@ class RefreshResource(dg.ConfigurableResource):
         """What broke a step, as it was raised."""
         return self._fault
 
-    @fault.setter
-    def fault(self, error: BaseException | None) -> None:
+    def broke(self, error: BaseException | None) -> None:
+        """Keep what broke a step; a method, because a resource takes no attributes that are not its settings."""
         self._fault = error

@@ -24,12 +24,14 @@ SECONDS_BETWEEN_LOOKS = 15
 
 
 class _Cursor(BaseModel):
-    """What the looks before saw: the listing at the last one, the listing of the last run asked for, how many runs
-    were asked for, and the runs that went on while nobody held the data folder.
+    """What the looks before saw: the listing at the last one, the listing of the last run asked for, the listing that
+    was asked for once more because its run died, how many runs were asked for, and the runs that went on while nobody
+    held the data folder.
     """
 
     seen: str = ""
     asked: str = ""
+    again: str = ""
     runs: int = 0
     silent: list[str] = []
 
@@ -44,9 +46,12 @@ def deliveries_arrived(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """One look at the data folder."""
     workspace = data_folder()
     cursor = _read(context.cursor)
-    alerts.killed(workspace)
-    cursor.silent = bury(context.instance, workspace, cursor.silent)
+    told = alerts.killed(workspace)
+    cursor.silent, buried = bury(context.instance, workspace, cursor.silent)
     now = listing(workspace)
+    if (told or buried) and cursor.again != now:
+        # Once: deliveries that take the machine down are not to do so every minute.
+        cursor.asked, cursor.again = "", now
     if now == cursor.asked:
         return _nothing(cursor, "sensor.nothing_new")
     if now != cursor.seen:
@@ -92,24 +97,25 @@ def _under(folder: Path) -> Iterator[bytes]:
             continue  # not there, or out of reach: the run says so
 
 
-def bury(instance: dg.DagsterInstance, workspace: Workspace, silent: list[str]) -> list[str]:
+def bury(instance: dg.DagsterInstance, workspace: Workspace, silent: list[str]) -> tuple[list[str], bool]:
     """Mark as failed the runs that Dagster believes to go on although nobody has held the data folder at two looks.
 
     A machine that loses power leaves such a run, and it would hold the queue for ever. `silent` are those of the
-    look before; those of this look are returned. A run that waits for the lock has somebody who holds it.
+    look before; those of this look are returned, and whether any was buried. A run that waits for the lock has
+    somebody who holds it.
     """
     going_on = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
     runs = instance.get_runs(dg.RunsFilter(statuses=list(going_on)))
     if not runs:
-        return []
+        return [], False
+    dead = [run for run in runs if run.run_id in silent]
     try:
         with FolderLock(workspace):
-            for run in runs:
-                if run.run_id in silent:
-                    instance.report_run_failed(run, message("sensor.died"))
+            for run in dead:
+                instance.report_run_failed(run, message("sensor.died"))
     except LockHeld:
-        return []
-    return [run.run_id for run in runs if run.run_id not in silent]
+        return [], False
+    return [run.run_id for run in runs if run not in dead], bool(dead)
 
 
 def _read(cursor: str | None) -> _Cursor:

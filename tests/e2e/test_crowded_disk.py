@@ -116,7 +116,7 @@ def test_a_full_disk_at_any_step_leaves_the_release_and_with_room_the_next_run_p
         assert disk.run("mount", "-o", "remount,ro", place).returncode == 0
         check_told(run(disk, workspace), "Read-only file system", "kan inte tas", "cannot be taken")
         assert disk.run("mount", "-o", "remount,rw", place).returncode == 0
-        # At once; as it is reconciled; as dbt computes.
+        # At once; at the first steps; as dbt computes.
         for size in (0, MEGABYTE, 6 * MEGABYTE):
             disk.leave_free(size, place)
             done = run(disk, workspace)

@@ -112,7 +112,7 @@ def interface(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) ->
     try:
         yield Interface(port, log)
     finally:
-        os.killpg(process.pid, signal.SIGINT)
+        process.terminate()
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:

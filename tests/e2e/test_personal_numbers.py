@@ -103,7 +103,7 @@ def plant_everywhere(folder: Path, plant: Planter) -> Workspace:
     for source in load_contracts().values():
         heads = [column.name for column in source.columns]
         unknown = plant.anyhow()  # a heading that nobody knows
-        for kind, number in itertools.product(("csv", "xlsx"), range(2)):
+        for number, kind in enumerate(("csv", "xlsx")):
             rows = [
                 usable(source, plant),
                 usable(source, plant),

@@ -6,19 +6,26 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import dagster as dg
 import pytest
 import yaml
 from dagster._core.definitions.run_request import InstigatorType
 
+from dagster_project.definitions import defs
+from dagster_project.flow import history
+from dagster_project.flow.refresh import Refresh
 from dagster_project.orchestration import instance as instances
 from dagster_project.orchestration import schedule
+from dagster_project.orchestration.execute import execute
 from dagster_project.orchestration.retention import prune
 from dagster_project.orchestration.sensor import bury, deliveries_arrived, listing
 from dagster_project.settings import DATA_VARIABLE, Workspace
 from tests.deliveries import ORGANISATION, deliver
+from tests.sinks import web_hook
 
 
 @pytest.fixture
@@ -68,6 +75,18 @@ def test_one_run_is_asked_for_when_files_have_come_to_rest(
     assert looks.look() is None
     assert looks.look() is not None
     assert looks.look() is None
+
+
+def test_a_run_that_died_is_asked_for_once_more_and_not_for_ever(
+    workspace: Workspace, instance: dg.DagsterInstance
+) -> None:
+    looks = Looks(instance)
+    asked = [looks.look() for _ in range(3)]
+    for name in ("20221231T010000Z-dead", "20221231T010500Z-dead"):
+        workspace.warehouse.mkdir(exist_ok=True)
+        history.begin(workspace, name, datetime.now(UTC))
+        asked += [looks.look() for _ in range(3)]
+    assert [key is not None for key in asked] == [False, True, False, True, False, False, False, False, False]
 
 
 def test_a_folder_that_looks_as_it_did_before_an_earlier_run_asks_for_another(
@@ -124,8 +143,8 @@ def test_a_run_that_nobody_holds_the_folder_for_is_buried_at_the_second_look(
         """Nothing."""
 
     run = instance.create_run_for_job(small, status=dg.DagsterRunStatus.STARTED)
-    silent = bury(instance, workspace, [])
-    assert silent == [run.run_id]
+    silent, buried = bury(instance, workspace, [])
+    assert (silent, buried) == ([run.run_id], False)
     hold = (
         "import sys, pathlib; from dagster_project.flow.lock import FolderLock;"
         "from dagster_project.settings import Workspace\n"
@@ -139,11 +158,49 @@ def test_a_run_that_nobody_holds_the_folder_for_is_buried_at_the_second_look(
     ) as busy:
         assert busy.stdout is not None
         assert busy.stdout.readline() == "held\n"
-        assert bury(instance, workspace, silent) == []  # somebody works: this run, or one that it waits for
+        assert bury(instance, workspace, silent) == (
+            [],
+            False,
+        )  # somebody works: this run, or one that it waits for
         busy.communicate("")
     assert _status(instance, run.run_id) == dg.DagsterRunStatus.STARTED
-    bury(instance, workspace, bury(instance, workspace, []))
+    assert bury(instance, workspace, silent) == ([], True)
     assert _status(instance, run.run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def _break_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def parse(self: Refresh, source: str) -> NoReturn:
+        raise ArithmeticError(f"cannot convert 850101-1234 of {source}")
+
+    monkeypatch.setattr(Refresh, "parse", parse)
+
+
+def test_what_breaks_a_step_reaches_the_command_line_as_it_was_raised(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _break_a_step(monkeypatch)
+    with Refresh(workspace) as refresh, pytest.raises(ArithmeticError, match="850101-1234"):
+        execute(refresh)
+    assert refresh.ending is None
+
+
+def test_what_breaks_a_step_of_a_daemon_s_run_is_told_and_kept(
+    workspace: Workspace, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _break_a_step(monkeypatch)
+    with web_hook() as hook:
+        workspace.settings_file.write_text(
+            ORGANISATION + f"alerts: {{webhook: '{hook.address}'}}\n", encoding="utf-8"
+        )
+        result = defs.resolve_job_def("refresh").execute_in_process(instance=instance, raise_on_error=False)
+    assert not result.success
+    [told] = hook.posts
+    assert told["kind"] == "failed"
+    assert "ArithmeticError" in told["text"]
+    assert "850101" not in told["text"]
+    [log] = (workspace.warehouse / "logs").glob("fault-*.log")
+    assert "in parse" in log.read_text(encoding="utf-8")
+    assert [run.ending for run in history.last(workspace, 5)] == ["failed"]
 
 
 def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
