@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test nightly setup lint unit dbt-test docs clean lock
+.PHONY: run test nightly setup lint unit dbt-test docs indicators clean lock
 
 run: $(READY)
 	$(BIN)/mattstock run --data data
@@ -36,9 +36,14 @@ unit: $(READY)
 	$(BIN)/python -m pytest tests -q -n 2 --dist loadfile --ignore=tests/dbt
 
 # One self-contained page, from the last run's warehouse: dbt/target/static_index.html
-docs: run
+docs: run indicators
 	cd data/warehouse/build && $(CURDIR)/$(BIN)/dbt --quiet docs generate --static \
 		--project-dir $(CURDIR)/dbt --profiles-dir $(CURDIR)/dbt --target-path $(CURDIR)/dbt/target
+
+# One page about every indicator, from the indicators' own files.
+indicators: $(READY)
+	$(BIN)/python -m dagster_project.report.indicators > docs/indicators.md.new
+	mv docs/indicators.md.new docs/indicators.md
 
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from dagster_project.flow.refresh import Refresh
 
 EXIT_OK, EXIT_OTHER, EXIT_STOPPED, EXIT_HELD = 0, 1, 2, 3
-ORGANISATIONS = ("demo",)
+# The boards' data folders, listed without the libraries that making a demonstration needs.
+BOARDS = tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("demo/boards/*/board.yml")))
+
+
+def _help(key: str) -> str:
+    """A help text; `\\b` on a line of its own keeps the lines of the paragraph as they are written."""
+    return message(key).replace("\\b", "\b")
 
 
 class PlainError(click.ClickException):
@@ -57,26 +63,26 @@ def _chosen(context: click.Context, _parameter: click.Parameter, value: Path | N
 
 def _option_data(command: Callable[..., Any]) -> Callable[..., Any]:
     option = click.option(
-        "--data", type=click.Path(path_type=Path), callback=_chosen, help=message("cli.help.data")
+        "--data", type=click.Path(path_type=Path), callback=_chosen, help=_help("cli.help.data")
     )
     return option(command)
 
 
 def _option_as_of(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--as-of", callback=_date, metavar="DATE", help=message("cli.help.as_of"))(command)
+    return click.option("--as-of", callback=_date, metavar="DATE", help=_help("cli.help.as_of"))(command)
 
 
-@click.group(help=message("cli.help"), context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(help=_help("cli.help"), context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="mattstock")
 def cli() -> None:
     """The commands; see `help` in the message catalogue."""
 
 
-@cli.command(help=message("cli.help.run"))
+@cli.command(help=_help("cli.help.run"))
 @_option_data
 @_option_as_of
-@click.option("--accept-quarantine", is_flag=True, help=message("cli.help.accept_quarantine"))
-@click.option("--wait", is_flag=True, help=message("cli.help.wait"))
+@click.option("--accept-quarantine", is_flag=True, help=_help("cli.help.accept_quarantine"))
+@click.option("--wait", is_flag=True, help=_help("cli.help.wait"))
 def run(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bool) -> None:
     """Run the Dagster job in process, and tell those who are to know how it ended."""
     from dagster_project.orchestration import alerts
@@ -99,10 +105,10 @@ def run(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bo
             sys.exit(EXIT_STOPPED)
 
 
-@cli.command(help=message("cli.help.check"))
+@cli.command(help=_help("cli.help.check"))
 @_option_data
 @_option_as_of
-@click.option("--wait", is_flag=True, help=message("cli.help.wait"))
+@click.option("--wait", is_flag=True, help=_help("cli.help.wait"))
 def check(data: Path | None, as_of: date | None, wait: bool) -> None:
     """Judge the deliveries, publish nothing."""
     from dagster_project.report import console
@@ -115,11 +121,11 @@ def check(data: Path | None, as_of: date | None, wait: bool) -> None:
             sys.exit(EXIT_STOPPED)
 
 
-@cli.command(help=message("cli.help.explain"))
+@cli.command(help=_help("cli.help.explain"))
 @click.argument("kpi")
 @click.argument("period")
-@click.option("--member", default="ALL", help=message("cli.help.member"))
-@click.option("--group", default="ALL", help=message("cli.help.group"))
+@click.option("--member", default="ALL", help=_help("cli.help.member"))
+@click.option("--group", default="ALL", help=_help("cli.help.group"))
 @_option_data
 def explain(kpi: str, period: str, member: str, group: str, data: Path | None) -> None:
     """Show the records behind a figure."""
@@ -138,7 +144,7 @@ def explain(kpi: str, period: str, member: str, group: str, data: Path | None) -
         raise PlainError(words) from error
 
 
-@cli.command(help=message("cli.help.releases"))
+@cli.command(help=_help("cli.help.releases"))
 @_option_data
 def releases(data: Path | None) -> None:
     """List the releases."""
@@ -150,7 +156,7 @@ def releases(data: Path | None) -> None:
     console.listed(on_disk(workspace), workspace)
 
 
-@cli.command(help=message("cli.help.rollback"))
+@cli.command(help=_help("cli.help.rollback"))
 @click.argument("release")
 @_option_data
 def rollback(release: str, data: Path | None) -> None:
@@ -161,7 +167,63 @@ def rollback(release: str, data: Path | None) -> None:
     click.echo(message("cli.rolled_back", release=put_back(data_folder(data), release).release_id))
 
 
-@cli.command(help=message("cli.help.doctor"))
+@cli.command(help=_help("cli.help.close"))
+@click.argument("period")
+@_option_data
+def close(period: str, data: Path | None) -> None:
+    """Fix what a period was reported with."""
+    from dagster_project.flow.closing import close as closed
+    from dagster_project.settings import data_folder
+
+    one = closed(data_folder(data), period)
+    click.echo(message("cli.closed", period=one.period, release=one.release_id))
+
+
+@cli.command(help=_help("cli.help.reopen"))
+@click.argument("period")
+@click.option("--reason", default="", help=_help("cli.help.reopen.reason"))
+@_option_data
+def reopen(period: str, reason: str, data: Path | None) -> None:
+    """Open a closed period again, with a reason."""
+    from dagster_project.flow.closing import reopen as reopened
+    from dagster_project.settings import data_folder
+
+    one = reopened(data_folder(data), period, reason)
+    click.echo(message("cli.reopened", period=one.period, release=one.release_id))
+
+
+@cli.command(help=_help("cli.help.verify"))
+@click.argument("what", required=False)
+@_option_data
+def verify(what: str | None, data: Path | None) -> None:
+    """Say whether what was sealed is as it was."""
+    from dagster_project.flow.closed import verified
+    from dagster_project.settings import data_folder
+
+    checked = verified(data_folder(data), what)
+    for one in checked:
+        key = "cli.verified.changed" if one.wrong else "cli.verified.whole"
+        click.echo(message(key, name=one.name, files=", ".join(one.wrong)))
+    if any(one.wrong for one in checked):
+        sys.exit(EXIT_OTHER)
+
+
+@cli.command(name="as-reported", help=_help("cli.help.as_reported"))
+@click.argument("period")
+@click.option("--output", type=click.Path(path_type=Path), help=_help("cli.help.as_reported.output"))
+@_option_data
+def as_reported(period: str, output: Path | None, data: Path | None) -> None:
+    """Give back the report that a period was closed with."""
+    from dagster_project.flow.closing import as_reported as given_back
+    from dagster_project.report.render import render
+    from dagster_project.settings import data_folder
+
+    folder = output or Path(period)
+    release = given_back(data_folder(data), period, folder, render)
+    click.echo(message("cli.as_reported", folder=folder, release=release.release_id))
+
+
+@cli.command(help=_help("cli.help.doctor"))
 @_option_data
 def doctor(data: Path | None) -> None:
     """Examine the installation and the data folder."""
@@ -175,43 +237,45 @@ def doctor(data: Path | None) -> None:
         sys.exit(EXIT_OTHER)
 
 
-@cli.command(help=message("cli.help.demo"))
+@cli.command(help=_help("cli.help.demo"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--organisation",
     default="demo",
     show_default=True,
-    type=click.Choice(ORGANISATIONS),
-    help=message("cli.help.demo.organisation"),
+    type=click.Choice(["demo", *BOARDS]),
+    help=_help("cli.help.demo.organisation"),
 )
 @click.option(
     "--invoice-lines",
     default=3000,
     show_default=True,
     type=click.IntRange(0),
-    help=message("cli.help.demo.lines"),
+    help=_help("cli.help.demo.lines"),
 )
-@click.option("--seed", default=1, show_default=True, type=int, help=message("cli.help.demo.seed"))
+@click.option("--seed", default=1, show_default=True, type=int, help=_help("cli.help.demo.seed"))
 @click.option(
     "--variant",
     default="clean",
     show_default=True,
     type=click.Choice(["clean", "dirty", "corrected"]),
-    help=message("cli.help.demo.variant"),
+    help=_help("cli.help.demo.variant"),
 )
 def demo(folder: Path, organisation: str, invoice_lines: int, seed: int, variant: str) -> None:
-    """Make an invented organisation with known truth."""
+    """Make a demonstration organisation with known truth."""
     from dagster_project.demo import generate
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PlainError(message("cli.exists", folder=folder))
+    if organisation in BOARDS and variant != "clean":
+        raise PlainError(message("cli.demo_variant", organisation=organisation))
     generate(folder, organisation=organisation, invoice_lines=invoice_lines, seed=seed, variant=variant)
     click.echo(message("cli.demo_written", path=folder))
 
 
-@cli.command(help=message("cli.help.template"))
+@cli.command(help=_help("cli.help.template"))
 @click.argument("source")
-@click.option("--output", type=click.Path(path_type=Path), help=message("cli.help.template.output"))
+@click.option("--output", type=click.Path(path_type=Path), help=_help("cli.help.template.output"))
 def template(source: str, output: Path | None) -> None:
     """Write an Excel template for a source."""
     from dagster_project.contracts import load_contracts
@@ -226,14 +290,28 @@ def template(source: str, output: Path | None) -> None:
     click.echo(message("cli.template_written", path=path))
 
 
-@cli.command(help=message("cli.help.dev"))
+@cli.command(name="new-indicator", help=_help("cli.help.new_indicator"))
+@click.argument("kpi")
+def new_indicator(kpi: str) -> None:
+    """Write the skeleton of an indicator into the checkout."""
+    from dagster_project.scaffold import ScaffoldError
+    from dagster_project.scaffold import new_indicator as made
+
+    try:
+        sql, words, project = made(kpi)
+    except ScaffoldError as error:
+        raise PlainError(message(f"cli.new_indicator.{error.kind}", kpi=kpi)) from error
+    click.echo(message("cli.new_indicator.written", sql=sql, words=words, project=project))
+
+
+@cli.command(help=_help("cli.help.dev"))
 @_option_data
 @click.option(
     "--port",
     default=3000,
     show_default=True,
     type=click.IntRange(1, 65535),
-    help=message("cli.help.dev.port"),
+    help=_help("cli.help.dev.port"),
 )
 def dev(data: Path | None, port: int) -> None:
     """Start Dagster's web interface on this computer."""
@@ -241,6 +319,33 @@ def dev(data: Path | None, port: int) -> None:
     from dagster_project.settings import data_folder
 
     serve(data_folder(data), port)
+
+
+@cli.command(help=_help("cli.help.serve"))
+@_option_data
+@click.option(
+    "--port",
+    default=8000,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help=_help("cli.help.dev.port"),
+)
+def serve(data: Path | None, port: int) -> None:
+    """Show the reports of the release in force on this computer."""
+    from dagster_project.report.serve import HOST, server
+    from dagster_project.settings import data_folder
+
+    reports = data_folder(data).marts / "current" / "reports"
+    if not (reports / "index.html").is_file():
+        raise PlainError(message("cli.no_reports", folder=reports))
+    try:
+        serving = server(reports, port)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PlainError(message("cli.port_taken", port=port, reason=reason)) from error
+    with serving:
+        click.echo(message("cli.serving", address=f"http://{HOST}:{serving.server_port}/"))
+        serving.serve_forever()
 
 
 def _opened(

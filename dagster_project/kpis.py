@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dagster_project.settings import PROJECT_ROOT
 
-KPI_DIR = PROJECT_ROOT / "dbt" / "models" / "marts" / "kpi"
+DBT_DIR = PROJECT_ROOT / "dbt"
 
 
 class IndicatorError(Exception):
@@ -25,7 +25,11 @@ class Indicator(BaseModel):
     """What is declared of one indicator.
 
     `requires` are sources without which it is `no_data`. `coverage_like` names the indicator whose coverage it shares:
-    what is counted in invoices is covered as far as the money on their lines is.
+    what is counted in invoices is covered as far as the money on their lines is. Five keys serve `kpi_lint` alone:
+    `concept` is shared by indicators that measure the same thing in different ways, `same_over_another_basis` names the
+    one with the same numerator in words but another denominator, `area` is shared by parts that a plan may treat as
+    one, `is_index` says that the value is points on a scale though it is written as a share, and `stands_for` names
+    the indicator that this one is taken for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,6 +43,11 @@ class Indicator(BaseModel):
     basis: str
     aggregation: Literal["ratio", "sum", "count_distinct", "median", "estimate"]
     source_document: str
+    concept: str | None = None
+    same_over_another_basis: str | None = None
+    area: str | None = None
+    is_index: bool = False
+    stands_for: str | None = None
     record_kind: str
     requires: tuple[str, ...]
     requires_any: tuple[str, ...] = ()
@@ -52,24 +61,31 @@ class Indicator(BaseModel):
     numerator_en: str
     denominator_sv: str = ""
     denominator_en: str = ""
+    left_out_sv: str
+    left_out_en: str
     weakness_sv: str
     weakness_en: str
     version: str
     since: str
 
 
-def listed_indicators() -> tuple[str, ...]:
+def listed_indicators(dbt_dir: Path = DBT_DIR) -> tuple[str, ...]:
     """The ids of the live indicators, in the order of the list in dbt_project.yml."""
-    project = yaml.safe_load((PROJECT_ROOT / "dbt" / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))
     return tuple(project["vars"]["indicators"])
 
 
+def indicator_file(kpi_id: str, kind: str, dbt_dir: Path = DBT_DIR) -> Path:
+    """Where an indicator's SQL or YAML lies; `kind` is the ending of its name."""
+    return dbt_dir / "models" / "marts" / "kpi" / f"kpi_{kpi_id}.{kind}"
+
+
 @functools.cache
-def load_indicators(directory: Path = KPI_DIR) -> dict[str, Indicator]:
+def load_indicators(dbt_dir: Path = DBT_DIR) -> dict[str, Indicator]:
     """Every listed indicator by id, in the order of the list; IndicatorError for a file that is not well formed."""
     indicators = {}
-    for kpi_id in listed_indicators():
-        document = yaml.safe_load((directory / f"kpi_{kpi_id}.yml").read_text(encoding="utf-8"))
+    for kpi_id in listed_indicators(dbt_dir):
+        document = yaml.safe_load(indicator_file(kpi_id, "yml", dbt_dir).read_text(encoding="utf-8"))
         meta = document["models"][0]["config"]["meta"]["kpi"]
         try:
             indicators[kpi_id] = Indicator(id=kpi_id, **meta)

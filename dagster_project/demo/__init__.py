@@ -1,9 +1,10 @@
 """Demonstration organisations with known truth: made-up deliveries, and beside them what the right figures
 are.
 
-Facts (`facts`, `buyers`, `market`, `procurement`, `agreements`, `operations`, `traps`, `faults`, `ledger`),
-deliveries (`files`, `deliveries`, `vouchers`) and truth (`ladder`, `figures`, `spending`, `scorecard`,
-`truth`) keep apart: the truth is counted from the facts, never from a file, and in another way than the
+The boards that exist (`boards`) have what they published for truth. The rest of this package makes the invented
+organisation. Its facts (`facts`, `buyers`, `market`, `procurement`, `agreements`, `operations`, `traps`,
+`faults`, `ledger`), deliveries (`files`, `deliveries`, `vouchers`) and truth (`ladder`, `figures`, `spending`,
+`scorecard`, `truth`) keep apart: the truth is counted from the facts, never from a file, and in another way than the
 pipeline's SQL. What does not belong here: anything that the pipeline needs in order to run.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from dagster_project.demo.boards import BOARDS, write_board
 from dagster_project.demo.deliveries import organisation_yml, write_registers
 from dagster_project.demo.faults import personal_names, personal_texts, plant_faults
 from dagster_project.demo.ledger import Ledger
@@ -25,7 +27,7 @@ FILE_COLUMNS = (
     "rows_skipped",
 )  # fmt: skip
 
-__all__ = ["ORGANISATIONS", "VARIANTS", "generate"]
+__all__ = ["BOARDS", "ORGANISATIONS", "VARIANTS", "generate"]
 
 
 def generate(
@@ -35,17 +37,23 @@ def generate(
 
     `invoice_lines` is about how many lines the ledger gets (the planted ones come on top). `variant`: `clean`
     (nothing for quarantine), `dirty` (some rows of every fault), `corrected` (dirty, and later files that
-    answer). The same arguments give the same bytes. Raises ValueError for an unknown organisation or variant,
-    naming the known ones, and for a target that already holds deliveries.
+    answer). A board that exists has the clean variant only. The same arguments give the same bytes. Raises
+    ValueError for an unknown organisation or variant, naming the known ones, and for a target that already holds
+    deliveries.
     """
     if variant not in VARIANTS:
         raise ValueError(f"no variant {variant!r}; known: {', '.join(VARIANTS)}")
     if invoice_lines < 0:
         raise ValueError("invoice_lines must not be negative")
-    world = build_world(organisation, invoice_lines, seed)
     raw, truth = target / "raw", target / "truth"
     if raw.exists():
         raise ValueError(f"{raw} exists already; choose an empty folder")
+    if organisation in BOARDS:
+        if variant != "clean":
+            raise ValueError(f"{organisation} has the variant clean only")
+        write_board(target, organisation, invoice_lines, seed)
+        return
+    world = build_world(organisation, invoice_lines, seed)
     faults = plant_faults(world, personal=variant != "clean")
     ledger = Ledger(world)
 

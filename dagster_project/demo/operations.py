@@ -36,6 +36,17 @@ from dagster_project.demo.invent import day_between
 BUDGET_LINES = ("income", "staff", "premises", "systems", "external", "other")
 MONTHS = tuple(f"{y}-{m:02d}" for y in range(FIRST_YEAR, LAST_YEAR + 1) for m in range(1, 13))
 
+AMBITION_QUESTIONS = (
+    "V1.1", "V1.2", "V1.3", "V1.4", "V1.5", "V2.1", "V2.2", "V2.3", "V2.4", "V3.1", "V3.2", "V3.3", "V3.4a",
+    "V3.4b", "V3.5", "H1", "H2", "H3", "H4", "H5",
+)  # fmt: skip
+DALARNA_ITEMS = (
+    "1.S.1", "1.S.2", "1.S.3", "1.S.4", "1.S.5", "1.S.6", "1.V.1", "1.V.2", "1.R.1", "1.R.2", "1.R.3",
+    "1.M.1", "2.S.1", "2.S.2", "2.S.3", "2.V.1", "2.R.1", "2.R.2", "2.R.3", "2.M.1", "2.M.2", "3.S.1",
+    "3.S.2", "3.S.3", "3.S.4", "3.S.5", "3.V.1", "3.R.1", "3.M.1", "3.M.2", "4.S.1", "4.V.1", "4.R.1",
+    "4.R.2", "4.M.1", "K.1", "K.2",
+)  # fmt: skip
+
 
 def add_operations(world: World, rng: random.Random) -> None:
     """All registers of this module."""
@@ -43,6 +54,8 @@ def add_operations(world: World, rng: random.Random) -> None:
     _events(world, rng)
     _running(world, rng)
     _reported(world, rng)
+    # Random numbers of their own: what is drawn after them does not depend on how many questions there are.
+    _self_assessments(world, random.Random(f"self-assessments:{world.seed}"))
 
 
 def _surveys(world: World, rng: random.Random) -> None:
@@ -218,13 +231,25 @@ def _reported(world: World, rng: random.Random) -> None:
         Classification("STI", f"{30000000 + 1000 * i}", c.category_code)
         for i, c in enumerate(world.categories[:20])
     ]
-    for respondent in range(1, 6):
-        for question in ("V1.1", "V1.2", "V2.1", "H1", "H2"):
-            # V1.1 is a yes/no question (3 or 0), the others are graded 1-4
-            answer = Decimal(rng.choice((0, 3)) if question == "V1.1" else rng.randint(1, 4))
-            world.maturity_answers.append(
-                MaturityAnswer(
-                    "ambition-2022", f"M{respondent}", question, world.name, rng.choice(("chef", "inköpare")),
-                    date(2022, 5, respondent), answer,
+
+
+def _self_assessments(world: World, rng: random.Random) -> None:
+    """Each method twice, by five respondents of two roles; in the ambition graph of 2022 one leaves a question out."""
+    for year in (2021, 2022):
+        for respondent in range(1, 6):
+            who, role = f"M{respondent}", ("chef", "inköpare")[respondent % 2]
+            day = date(year, 5, respondent)
+            for question in AMBITION_QUESTIONS:
+                # V1.1 is a yes/no question (3 or 0), the others are graded 1-4
+                answer = rng.choice((0, 3)) if question == "V1.1" else rng.randint(1, 4)
+                if (year, respondent, question) != (2022, 3, "V2.1"):
+                    world.maturity_answers.append(
+                        MaturityAnswer(
+                            f"ambition-{year}", who, question, world.name, role, day, Decimal(answer)
+                        )
+                    )
+            for item in DALARNA_ITEMS:
+                level = Decimal(min(3, rng.randint(0, 2) + (year - 2021) * rng.randint(0, 1)))
+                world.maturity_answers.append(
+                    MaturityAnswer(f"dalamodell-{year}", who, item, world.name, role, day, level)
                 )
-            )  # fmt: skip

@@ -36,6 +36,8 @@ from dagster_project.demo.figures import (
 from dagster_project.demo.ladder import CLASSES, REASONS, classified
 from dagster_project.demo.ledger import Ledger
 from dagster_project.demo.scorecard import (
+    ALL,
+    NOTHING,
     Cell,
     Evidence,
     Figure,
@@ -56,6 +58,11 @@ KPI_COLUMNS = (
 )  # fmt: skip
 LEVELS = ("none", "base", "advanced", "spearhead")
 AVERAGES = ("business_climate_rank_mean", "staff_turnover", "training_hours_per_employee")
+NOT_COUNTED = {
+    "off_contract_rate_sample": "estimate", "enabled_savings": "sum", "realised_savings": "sum",
+    "net_coordination_benefit": "sum", "savings_coverage": "ratio",
+}  # fmt: skip
+"""Indicators of the catalogue that nobody counts yet, with their aggregation: `no_data` in every period."""
 LAST_DAY_FIGURES = ("plan_completion_share", "followup_coverage_ab")
 
 
@@ -122,6 +129,8 @@ def kpi_rows(world: World, spending: Spending) -> Iterable[tuple[object, ...]]:
                 "count_distinct" if kpi_id in ("supplier_count", "ceiling_exceeded_count") else "ratio"
             )
             values.setdefault(kpi_id, (aggregation, {}))[1][period.name] = cells
+    for kpi_id, aggregation in NOT_COUNTED.items():
+        values[kpi_id] = (aggregation, {period.name: {(ALL, ALL): NOTHING} for period in found})
     for kpi_id in sorted(values):
         aggregation, per_period = values[kpi_id]
         targets = [t for t in world.targets if t.organisation == world.organisation and t.kpi_id == kpi_id]

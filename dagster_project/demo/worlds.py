@@ -1,6 +1,7 @@
-"""Assembles a demonstration organisation: registers in their order, then the planted cases.
+"""Assembles an invented demonstration organisation: registers in their order, then the planted cases.
 
-What belongs here: which organisations there are. What does not: any record.
+What belongs here: which invented organisations there are. What does not: any record, and the boards that exist
+(`boards`).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import random
 from collections.abc import Callable
 
 from dagster_project.demo.agreements import add_contracts
+from dagster_project.demo.boards import BOARDS
 from dagster_project.demo.buyers import MEMBERS, SETTINGS_MUNICIPALITY, add_buyers, add_categories
 from dagster_project.demo.facts import Size, World
 from dagster_project.demo.market import add_spellings, add_suppliers
@@ -22,7 +24,7 @@ def build_world(organisation: str, invoice_lines: int, seed: int) -> World:
     try:
         build = ORGANISATIONS[organisation]
     except KeyError:
-        known = ", ".join(sorted(ORGANISATIONS))
+        known = ", ".join(sorted((*ORGANISATIONS, *BOARDS)))
         raise ValueError(f"no demonstration organisation {organisation!r}; known: {known}") from None
     return build(invoice_lines, seed)
 

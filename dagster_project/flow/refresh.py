@@ -24,7 +24,17 @@ import duckdb
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
-from dagster_project.flow import build, foreign, freshness, history, publish, releases, validate
+from dagster_project.flow import (
+    build,
+    changes,
+    closed,
+    foreign,
+    freshness,
+    history,
+    publish,
+    releases,
+    validate,
+)
 from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.ingest import Delivery, deliveries, shown_name
 from dagster_project.flow.lock import FolderLock
@@ -52,6 +62,12 @@ class Progress(Protocol):
     """Who is told how a long step goes."""
 
     def __call__(self, step: str, done: int, total: int) -> None: ...
+
+
+class Render(Protocol):
+    """Who writes the reports of a release, from its database into a folder."""
+
+    def __call__(self, database: Path, folder: Path, settings: Settings, as_of: date) -> None: ...
 
 
 def _silent(step: str, done: int, total: int) -> None:
@@ -248,6 +264,11 @@ class Refresh:
             )
         return self.verdicts
 
+    def keep_rows(self, folder: Path) -> None:
+        """Write everything that was accepted, and the settings, into a folder: what a closed period rests on."""
+        assert self._connection is not None
+        closed.keep(self._connection, self.workspace, folder)
+
     def open_for_dbt(self) -> Path:
         """Let go of the build databases; the target folder beside them, where dbt is to work."""
         self._close()
@@ -263,15 +284,16 @@ class Refresh:
             self._connection.execute("drop schema before cascade")
             self.verdicts = [*self.verdicts, *verdicts]
             build.write_verdicts(self._connection, self.verdicts)
-            build.write_dictionary(
-                self._connection, manifest, {publish.RELEASES_TABLE: publish.RELEASES_COLUMNS}
-            )
-            self._close()
+        if not validate.stopping(self.verdicts):
+            with self.timed("changes"):
+                changes.write_changes(self._connection, self.workspace, self.contracts, code_version())
+        build.write_dictionary(self._connection, manifest, {publish.RELEASES_TABLE: publish.RELEASES_COLUMNS})
+        self._close()
         self._stop_if_told(keep=True)
         return verdicts
 
-    def publish(self) -> releases.Release | None:
-        """Build the release beside, and put it in force if a table differs; None when none does."""
+    def publish(self, render: Render) -> releases.Release | None:
+        """Build the release beside, and put it in force with its reports if a table differs; None when none does."""
         current = releases.current(self.workspace)
         facts = publish.ReleaseFacts(
             released_at=datetime.now(UTC),
@@ -300,6 +322,9 @@ class Refresh:
                 releases.discard(candidate.directory, self.workspace)
                 self.ending = "nothing_new"
                 return None
+        with self.timed("reports"), releases.plainly("publish.step_build"):
+            render(candidate.database, candidate.directory / "reports", self.settings, self.as_of)
+        with self.timed("publish"):
             self.release = publish.put_in_force(candidate, self.workspace, self.settings)
         shutil.rmtree(self.workspace.warehouse / "tmp", ignore_errors=True)
         self.ending = "published"

@@ -36,6 +36,7 @@ class _Blank(dict[str, object]):
         return "…"
 
 
+@functools.cache
 def known_keys(language: str) -> frozenset[str]:
     """All keys of one language's catalogue."""
     return frozenset(_catalogue(language))

@@ -18,6 +18,7 @@ from dagster_project.messages import message
 from dagster_project.orchestration import metadata
 from dagster_project.orchestration.dbt_project import MANIFEST, PROJECT, Translator, dbt_cli, manifest
 from dagster_project.orchestration.resource import RefreshResource
+from dagster_project.report.render import render
 
 _CONTRACTS = load_contracts()
 ARRIVALS_GATE = dg.AssetKey("arrivals_gate")
@@ -158,7 +159,7 @@ def marts_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] |
 @dg.asset(group_name="h_release", deps=[MARTS_GATE])
 def release(refresh: RefreshResource) -> dg.MaterializeResult[Any]:
     """The release, put in force by one swap."""
-    return dg.MaterializeResult(metadata=metadata.of_release(refresh.run.publish()))
+    return dg.MaterializeResult(metadata=metadata.of_release(refresh.run.publish(render)))
 
 
 def _checks(verdicts: list[Verdict], key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import dagster as dg
 import yaml
 
+from dagster_project.orchestration.storage import held_open
 from dagster_project.settings import DATA_VARIABLE, Workspace, environment
 
 _TICKS = {"purge_after_days": {"skipped": 2, "success": 60, "failure": 60, "started": 60}}
@@ -44,7 +45,7 @@ def home(workspace: Workspace) -> Path:
 @contextmanager
 def instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The instance that keeps the history of runs for the data folder."""
-    with dg.DagsterInstance.from_config(str(home(workspace))) as found:
+    with held_open(), dg.DagsterInstance.from_config(str(home(workspace))) as found:
         yield found
 
 

@@ -26,6 +26,7 @@ from dagster_project.settings import Workspace
 
 ERRORS_SHOWN = 20
 PLAIN_WIDTH = 120
+FEW = 20
 CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], " ")
 OVERDUE = "expected_deliveries_have_come"
 
@@ -102,11 +103,22 @@ def explained(explanation: Explanation) -> None:
     console.print(message("cli.explain.numerator", text=explanation.numerator_sv))
     if explanation.denominator_sv:
         console.print(message("cli.explain.denominator", text=explanation.denominator_sv))
+    console.print(message("cli.explain.left_out_words", text=explanation.left_out_sv))
     console.print(message("cli.explain.weakness", text=explanation.weakness_sv), style="dim")
     console.print(
         message(
+            "cli.explain.defined",
+            document=explanation.source_document,
+            version=explanation.version,
+            since=explanation.since,
+        ),
+        style="dim",
+    )
+    console.print(
+        message(
             "cli.explain.value",
-            actual=number(explanation.actual),
+            actual=number(explanation.actual)
+            + of_few(explanation.unit, explanation.numerator, explanation.denominator),
             numerator=number(explanation.numerator),
             denominator=number(explanation.denominator),
             coverage=share(explanation.coverage),
@@ -114,6 +126,18 @@ def explained(explanation: Explanation) -> None:
         ),
         style="bold",
     )
+    if explanation.change_verdict is not None:
+        console.print(
+            message(
+                "cli.explain.change",
+                change=number(explanation.change),
+                low=number(explanation.change_low),
+                high=number(explanation.change_high),
+                verdict=message(f"change.{explanation.change_verdict}"),
+            )
+        )
+    if explanation.target_verdict is not None:
+        console.print(message(f"target.{explanation.target_verdict}"))
     _records(console, "cli.explain.counted", explanation.counted, explanation.counted_total, left_out=False)
     if explanation.left_out_total:
         _records(
@@ -180,6 +204,15 @@ def figure(value: float | None, unit: str) -> str:
     return number(round(value, 1))
 
 
+def of_few(unit: str, numerator: float | None, denominator: float | None) -> str:
+    """What a share of few is a share of, such as ` (7/12)`; empty for other figures, and where many are counted."""
+    if unit != "share" or numerator is None or denominator is None or not 0 < denominator < FEW:
+        return ""
+    if not (numerator.is_integer() and denominator.is_integer()):
+        return ""
+    return f" ({numerator:.0f}/{denominator:.0f})"
+
+
 def _deliveries(console: Console, refresh: Refresh) -> None:
     assert refresh.reconciled is not None
     table = Table(title=message("cli.summary.deliveries"), title_justify="left", box=None, pad_edge=False)
@@ -212,7 +245,8 @@ def _scorecard(console: Console, refresh: Refresh) -> None:
     """The latest year's figures for the whole organisation."""
     with duckdb.connect(str(refresh.workspace.current_database), read_only=True) as con:
         rows = con.execute(
-            "select c.name_sv, v.period, v.actual, c.unit, v.target_operator, v.target, v.status, v.coverage "
+            "select c.name_sv, v.period, v.actual, c.unit, v.numerator, v.denominator, "
+            "v.target_operator, v.target, v.status, v.coverage "
             "from kpi_values as v join kpi_catalogue as c using (kpi_id) "
             "where v.member_code = 'ALL' and v.category_group = 'ALL' and v.period_type = 'year' "
             "and v.period = (select max(period) from dim_period where period_type = 'year') order by c.position"
@@ -232,9 +266,10 @@ def _scorecard(console: Console, refresh: Refresh) -> None:
         ("coverage", "right"),
     ):
         table.add_column(message(f"cli.summary.{column}"), justify=justify)  # type: ignore[arg-type]
-    for name, period, actual, unit, operator, target, status, coverage in rows:
+    for name, period, actual, unit, numerator, denominator, operator, target, status, coverage in rows:
         aim = _aim(operator, target, unit)
-        table.add_row(name, period, figure(actual, unit), aim, message(f"status.{status}"), share(coverage))
+        value = figure(actual, unit) + of_few(unit, numerator, denominator)
+        table.add_row(name, period, value, aim, message(f"status.{status}"), share(coverage))
     console.print(table)
 
 

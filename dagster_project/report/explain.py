@@ -46,7 +46,11 @@ class Explanation:
     definition_sv: str
     numerator_sv: str
     denominator_sv: str
+    left_out_sv: str
     weakness_sv: str
+    source_document: str
+    version: str
+    since: str
     unit: str
     aggregation: str
     period_start: str
@@ -56,6 +60,11 @@ class Explanation:
     actual: float | None
     coverage: float | None
     status: str
+    change: float | None
+    change_low: float | None
+    change_high: float | None
+    change_verdict: str | None
+    target_verdict: str | None
     counted: list[Record]
     left_out: list[Record]
     counted_total: int
@@ -74,7 +83,8 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             _known(con, "group", group, "select distinct category_group from kpi_values order by 1")
         key = [kpi_id, period, member, group]
         values = con.execute(
-            "select period_start, period_end, numerator, denominator, actual, coverage, status from kpi_values "
+            "select period_start, period_end, numerator, denominator, actual, coverage, status, "
+            "change, change_low, change_high, change_verdict, target_verdict from kpi_values "
             "where kpi_id = ? and period = ? and member_code = ? and category_group = ?",
             key,
         ).fetchall()
@@ -82,11 +92,14 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             raise UnknownFigure("figure", " ".join(key), [])
         [value] = values
         [words] = con.execute(
-            "select name_sv, definition_sv, coalesce(numerator_sv, ''), coalesce(denominator_sv, ''), "
-            "coalesce(weakness_sv, ''), unit, aggregation, period_rule from kpi_catalogue where kpi_id = ?",
+            "select name_sv, definition_sv, numerator_sv, coalesce(denominator_sv, ''), left_out_sv, weakness_sv, "
+            "source_document, version, since, unit, aggregation, period_rule from kpi_catalogue where kpi_id = ?",
             [kpi_id],
         ).fetchall()
-        name, definition, numerator, denominator, weakness, unit, aggregation, period_rule = words
+        (
+            name, definition, numerator, denominator, left_out, weakness,
+            document, version, since, unit, aggregation, period_rule,
+        ) = words  # fmt: skip
         [(cutoff,)] = con.execute(
             "select counted_until from dim_period where period = ?", [period]
         ).fetchall()
@@ -106,7 +119,11 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             definition_sv=definition,
             numerator_sv=numerator,
             denominator_sv=denominator,
+            left_out_sv=left_out,
             weakness_sv=weakness,
+            source_document=document,
+            version=version,
+            since=since,
             unit=unit,
             aggregation=aggregation,
             period_start=str(value[0]),
@@ -116,6 +133,11 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             actual=value[4],
             coverage=value[5],
             status=value[6],
+            change=value[7],
+            change_low=value[8],
+            change_high=value[9],
+            change_verdict=value[10],
+            target_verdict=value[11],
             counted=_records(con, where + " and exclusion is null", arguments),
             left_out=_records(con, where + " and exclusion is not null", arguments),
             counted_total=_count(con, where + " and exclusion is null", arguments),
@@ -153,7 +175,12 @@ def _summed(
     where: str,
     arguments: list[object],
 ) -> float | None:
-    """The figure counted again from its records, in the way that its aggregation or period rule says."""
+    """The figure counted again from its records, in the way that its aggregation or period rule says.
+
+    None where nothing counts, and for an estimate, which is more than the sum of its records.
+    """
+    if aggregation == "estimate":
+        return None
     numerator, denominator = "cast(sum(numerator) as double)", "cast(sum(denominator) as double)"
     if period_rule == "stock_at_end":
         numerator = f"cast(sum(case when counts_from <= date '{cutoff}' then numerator else 0 end) as double)"

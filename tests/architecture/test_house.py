@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from dagster_project.expectations import arrival_judgements, arrival_rules, mart_expectations
-from dagster_project.kpis import KPI_DIR, listed_indicators, load_indicators
+from dagster_project.kpis import indicator_file, listed_indicators, load_indicators
 from dagster_project.messages import LANGUAGES, known_keys, message
+from dagster_project.report.indicators import page
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "dagster_project"
@@ -33,8 +34,12 @@ ROOMS: dict[str, float] = {
     "dagster_project.flow.lock": 0,
     "dagster_project.flow.history": 0,
     "dagster_project.flow.releases": 8,
+    "dagster_project.flow.closed": 8.2,
+    "dagster_project.flow.recompute": 8.4,
+    "dagster_project.flow.changes": 8.6,
     "dagster_project.flow.publish": 9,
     "dagster_project.flow.refresh": 10,
+    "dagster_project.flow.closing": 10.5,
     "dagster_project.report": 11,
     "dagster_project.orchestration": 11,
     "dagster_project.definitions": 12,
@@ -96,9 +101,31 @@ def test_every_module_says_what_belongs_there(path: Path) -> None:
 def test_the_list_of_indicators_is_the_files() -> None:
     listed = set(listed_indicators())
     assert len(listed) == len(listed_indicators())
-    assert {path.stem.removeprefix("kpi_") for path in KPI_DIR.glob("kpi_*.sql")} == listed
-    assert {path.stem.removeprefix("kpi_") for path in KPI_DIR.glob("kpi_*.yml")} == listed
+    for kind in ("sql", "yml"):
+        files = indicator_file("*", kind)
+        assert {path.stem.removeprefix("kpi_") for path in files.parent.glob(files.name)} == listed
     assert set(load_indicators()) == listed
+
+
+def test_no_indicator_is_left_a_skeleton() -> None:
+    for kpi_id in listed_indicators():
+        for kind in ("sql", "yml"):
+            text = indicator_file(kpi_id, kind).read_text(encoding="utf-8")
+            assert not re.search(r"\b(SKRIV|WRITE):", text), kpi_id
+
+
+def test_what_indicators_say_of_each_other_is_so() -> None:
+    indicators = load_indicators().values()
+    shared = [topic for indicator in indicators for topic in (indicator.concept, indicator.area)]
+    for indicator in indicators:
+        assert {indicator.stands_for, indicator.same_over_another_basis} <= {None, *load_indicators()}
+        # A concept or an area is what several indicators have in common.
+        assert all(topic is None or shared.count(topic) > 1 for topic in (indicator.concept, indicator.area))
+
+
+def test_the_page_about_the_indicators_is_theirs() -> None:
+    written = (ROOT / "docs" / "indicators.md").read_text(encoding="utf-8")
+    assert written == page(), "make indicators"
 
 
 def test_every_language_has_every_message_with_the_same_places() -> None:

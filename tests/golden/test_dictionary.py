@@ -14,7 +14,9 @@ PROMISED = {
     "dim_procurement", "dim_lot", "dim_contract", "dim_supplier", "dim_unit", "dim_member", "dim_category",
     "dim_period",
     "fct_bid", "fct_requirement", "fct_followup", "environment_levels", "data_quality_summary", "data_quality_issues",
-    "validation_results", "source_files", "releases", "mart_columns",
+    "validation_results", "source_files", "releases", "mart_columns", "kpi_lint",
+    "kpi_forecast", "kpi_forecast_backtest", "kpi_breaks", "kpi_changes", "kpi_reported",
+    "deliveries_due", "maturity", "ambition_graph",
 }  # fmt: skip
 
 

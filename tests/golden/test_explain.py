@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from dagster_project.demo.truth import NOT_COUNTED
+from dagster_project.kpis import load_indicators
 from dagster_project.report.explain import UnknownFigure, explain
 from tests.golden.conftest import Published
 
@@ -24,12 +29,37 @@ def test_the_records_sum_to_figures_of_every_kind(release: Published) -> None:
             "where period in ('2021', '2022-Q2', '2021-Q3-r12') and actual is not null "
             "and (member_code in ('ALL', '9101') and category_group in ('ALL', '03'))"
         ).fetchall()
-    assert len({figure[0] for figure in figures}) == 57
+    assert {figure[0] for figure in figures} == set(load_indicators()) - set(NOT_COUNTED)
     for kpi_id, period, member, group, actual in figures:
         explained = explain(database, kpi_id, period, member, group)
         # A count of events that did not happen has no records.
         assert (explained.summed or 0.0) == pytest.approx(actual, abs=1e-12), (kpi_id, period, member, group)
         assert all(record.source_file and record.source_row for record in explained.counted)
+
+
+def test_the_catalogues_words_stand_above_the_records(release: Published) -> None:
+    command = [str(Path(sys.executable).with_name("mattstock")), "explain", "coordinated_share", "2021"]
+    done = subprocess.run(
+        [*command, "--data", str(release.workspace.root)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    told = load_indicators()["coordinated_share"]
+    words = (
+        told.name_sv, told.definition_sv, told.numerator_sv, told.denominator_sv, told.left_out_sv,
+        told.weakness_sv, told.source_document, f"version {told.version}", told.since,
+    )  # fmt: skip
+    places = [said.index(text) for text in words]
+    assert places == sorted(places)
+    record = explain(release.workspace.current_database, "coordinated_share", "2021").counted[0]
+    assert places[-1] < said.index(record.record_id)
+
+
+@pytest.mark.parametrize("kpi_id", NOT_COUNTED)
+def test_what_nobody_counts_yet_is_explained_without_a_value(release: Published, kpi_id: str) -> None:
+    explained = explain(release.workspace.current_database, kpi_id, "2021")
+    assert (explained.actual, explained.summed, explained.status) == (None, None, "no_data")
+    assert (explained.counted_total, explained.left_out_total) == (0, 0)
 
 
 def test_an_unknown_indicator_is_answered_with_the_nearest(release: Published) -> None:

@@ -293,6 +293,14 @@ select
     grouped.record_id,
     owned.member_code,
     grouped.category_group,
+    -- What happens or is asked together, and so cannot be told apart by chance: a procurement's bids, lots, awards and
+    -- answers; a respondent's answers (the record id is survey, respondent and question); a member's ranks.
+    case
+        when grouped.record_kind = 'rank' then grouped.own_code
+        when grouped.record_kind = 'answer' and grouped.procurement_id is null
+            then split_part(grouped.record_id, '|', 1) || '|' || split_part(grouped.record_id, '|', 2)
+        else coalesce(grouped.procurement_id, grouped.contract_id, grouped.record_id)
+    end as cluster_id,
     grouped.source_file,
     grouped.source_row
 from grouped

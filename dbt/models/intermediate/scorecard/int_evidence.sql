@@ -40,6 +40,7 @@ select
     evidence.*,
     dimensions.member_code,
     dimensions.category_group,
+    dimensions.cluster_id,
     dimensions.source_file,
     dimensions.source_row
 from evidence

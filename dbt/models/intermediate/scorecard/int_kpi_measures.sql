@@ -81,13 +81,7 @@ by_rule as (
         periods.period,
         records.member_code,
         records.category_group,
-        sum(
-            case
-                when records.period_rule <> 'stock_at_end' or records.counts_from <= periods.counted_until
-                    then records.numerator
-                else 0
-            end
-        ) filter (where records.is_counted) as numerator,
+        sum({{ placed_numerator('records', 'periods') }}) filter (where records.is_counted) as numerator,
         sum(records.denominator) filter (where records.is_counted)
         / case
             when any_value(records.period_rule) = 'mean_stock'
@@ -98,15 +92,7 @@ by_rule as (
         sum(records.known_weight) as known_weight,
         sum(records.unknown_weight) as unknown_weight
     from records
-    inner join periods
-        on
-            case
-                when records.period_rule = 'in_force_at_end'
-                    then periods.counted_until between records.counts_from and records.counts_until
-                else
-                    records.event_date between periods.period_start and periods.period_end
-                    and (records.period_rule <> 'year_only' or periods.period_type = 'year')
-            end
+    inner join periods on {{ is_placed('records', 'periods') }}
     where records.period_rule is not null
     group by
         records.kpi_id, periods.period_type, periods.period, records.member_code, records.category_group

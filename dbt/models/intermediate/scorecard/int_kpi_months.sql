@@ -1,12 +1,8 @@
--- The loop over the indicators is laid out for reading, not for the SQL that it unrolls to.
--- noqa: disable=LT02, LT05, ST03, RF02
 -- Numerators, denominators and weights per indicator, month, member and group, for figures that add up over months.
 -- The published combinations only: (ALL, ALL), (member, ALL) and (ALL, group).
 {{ config(materialized='table') }}
 with
 catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
-
-settings as (select as_of from {{ source('run', 'settings') }}),
 
 registers as (
     select
@@ -24,41 +20,18 @@ registers as (
 ),
 
 ledgers as (
-                {% set ns = namespace(first=true) %}
-    {% for kpi_id in var('indicators') %}
-                            {% set relation = ref('kpi_' ~ kpi_id) %}
-                            {% set kpi = indicator(kpi_id) %}
-        {% if kpi.get('own_dimensions') and kpi.get('aggregation') in ['ratio', 'sum'] %}
-            {% if not ns.first %} union all {% endif %}
-                                        {% set ns.first = false %}
-            select
-                '{{ kpi_id }}' as kpi_id,
-                member_code,
-                category_group,
-                cast(date_trunc('month', event_date) as date) as month_start,
-                cast(sum(numerator) filter (where exclusion is null) as decimal(38, 10)) as numerator,
-                cast(sum(denominator) filter (where exclusion is null) as decimal(38, 10)) as denominator,
-                count(*) filter (where exclusion is null) as counted,
-                cast(sum(known_weight) as decimal(38, 10)) as known_weight,
-                cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight
-            from {{ relation }}
-            where event_date <= (select settings.as_of from settings)
-            group by all
-        {% endif %}
-    {% endfor %}
-    {% if ns.first %}
-        select
-            null as kpi_id,
-            null as member_code,
-            null as category_group,
-            null as month_start,
-            null as numerator,
-            null as denominator,
-            null as counted,
-            null as known_weight,
-            null as unknown_weight
-        where false
-    {% endif %}
+    select
+        kpi_id,
+        member_code,
+        category_group,
+        month_start,
+        sum(numerator) as numerator,
+        sum(denominator) as denominator,
+        sum(counted) as counted,
+        sum(known_weight) as known_weight,
+        sum(unknown_weight) as unknown_weight
+    from {{ ref('int_ledger_months') }}
+    group by all
 ),
 
 combined as (

@@ -17,6 +17,8 @@ select
     {{ coverage_by_amount() }},
     member_code,
     category_group,
+    -- A buyer's habits lie in its suppliers: their purchases vary together.
+    coalesce(supplier_id, 'unknown') as cluster_id,
     source_file,
     source_row
 from invoice_lines

@@ -3,8 +3,9 @@
 -- One row per live indicator, derived from the indicators' own YAML files.
 {% set words = [
     'name_sv', 'name_en', 'objective', 'unit', 'direction', 'basis', 'aggregation', 'definition_sv', 'definition_en',
-    'numerator_sv', 'numerator_en', 'denominator_sv', 'denominator_en', 'weakness_sv', 'weakness_en',
-    'source_document', 'record_kind', 'version', 'since', 'period_rule', 'coverage_like',
+    'numerator_sv', 'numerator_en', 'denominator_sv', 'denominator_en', 'left_out_sv', 'left_out_en',
+    'weakness_sv', 'weakness_en', 'source_document', 'version', 'since', 'record_kind', 'period_rule', 'coverage_like',
+    'concept', 'same_over_another_basis', 'area', 'stands_for',
 ] %}
 with
 deliveries as (select * from {{ source('run', 'deliveries') }}),
@@ -19,6 +20,7 @@ declared as (
             '{{ kpi_id }}' as kpi_id,
             {% for word in words %} {{ literal(kpi.get(word)) }} as {{ word }},
             {% endfor %}
+            {{ 'true' if kpi.get('is_index') else 'false' }} as is_index,
             {{ 'true' if kpi.get('event_count') else 'false' }} as is_event_count,
             {{ 'true' if kpi.get('own_dimensions') else 'false' }} as has_own_dimensions,
             {{ (kpi.get('requires') or []) | tojson | replace('"', "'") }}::varchar[] as requires,
@@ -31,6 +33,7 @@ select
     declared.kpi_id,
     {% for word in words %} declared.{{ word }},
     {% endfor %}
+    declared.is_index,
     declared.is_event_count,
     declared.has_own_dimensions,
     array_to_string(declared.requires, ', ') as requires,

@@ -6,107 +6,29 @@
 with
 catalogue as (select * from {{ ref('kpi_catalogue') }}),
 
-periods as (select * from {{ ref('dim_period') }}),
-
-every_measure as (select * from {{ ref('int_kpi_measures') }}),
-
--- Members and groups are published where they have a basis, the whole always.
-measures as (
-    select *
-    from every_measure
-    where actual is not null or unknown_weight > 0 or (member_code = 'ALL' and category_group = 'ALL')
-),
-
 targets as (
     select targets.*
     from {{ ref('stg_targets') }} as targets
     inner join {{ source('run', 'settings') }} as settings on targets.organisation = settings.organisation
 ),
 
--- Every indicator for every period, so that absence is a row and never a gap.
-wholes as (
-    select
-        catalogue.kpi_id,
-        periods.period_type,
-        periods.period,
-        'ALL' as member_code,
-        'ALL' as category_group
-    from catalogue
-    cross join periods
-),
-
-keys as (
-    select * from wholes
-    union
-    select
-        kpi_id,
-        period_type,
-        period,
-        member_code,
-        category_group
-    from measures
-),
-
 figures as (
     select
-        keys.kpi_id,
-        keys.period_type,
-        keys.period,
-        periods.period_start,
-        periods.period_end,
-        keys.member_code,
-        keys.category_group,
-        -- Nothing happened: a count of events is 0 where its source was delivered and nothing is unknown.
-        case
-            when catalogue.is_event_count and catalogue.is_live and coalesce(measures.unknown_weight, 0) = 0
-                then coalesce(measures.numerator, 0)
-            else measures.numerator
-        end as numerator,
-        measures.denominator,
-        case
-            when catalogue.is_event_count and catalogue.is_live and coalesce(measures.unknown_weight, 0) = 0
-                then coalesce(measures.actual, 0.0)
-            else measures.actual
-        end as actual,
-        case
-            when covering.known_weight + covering.unknown_weight > 0
-                then
-                    cast(covering.known_weight as double)
-                    / cast(covering.known_weight + covering.unknown_weight as double)
-                    -- Rows lost to quarantine beyond the tolerance are part of what is not known.
-                    * catalogue.accepted_share
-        end as coverage,
+        figures.*,
         catalogue.unit,
-        catalogue.aggregation,
-        catalogue.is_live,
-        periods.month_count,
         case
-            when keys.category_group <> 'ALL' then false
-            when catalogue.kpi_id = 'bidder_survey_procurements' then keys.period_type = 'quarter'
-            when {{ judged_on_year }} then keys.period_type in ('year', 'ytd')
+            when figures.category_group <> 'ALL' then false
+            when figures.kpi_id = 'bidder_survey_procurements' then figures.period_type = 'quarter'
+            when {{ judged_on_year }} then figures.period_type in ('year', 'ytd')
             else true
         end as is_judged,
-        keys.member_code = 'ALL'
+        figures.member_code = 'ALL'
         or (not {{ judged_on_year }}) as takes_common_target,
-        {{ judged_on_year }} and keys.period_type = 'ytd' and catalogue.kpi_id <> 'bidder_survey_procurements'
-            as is_pro_rata
-    from keys
-    inner join catalogue on keys.kpi_id = catalogue.kpi_id
-    inner join periods on keys.period_type = periods.period_type and keys.period = periods.period
-    left join measures
-        on
-            keys.kpi_id = measures.kpi_id
-            and keys.period_type = measures.period_type
-            and keys.period = measures.period
-            and keys.member_code = measures.member_code
-            and keys.category_group = measures.category_group
-    left join every_measure as covering
-        on
-            coalesce(catalogue.coverage_like, keys.kpi_id) = covering.kpi_id
-            and keys.period_type = covering.period_type
-            and keys.period = covering.period
-            and keys.member_code = covering.member_code
-            and keys.category_group = covering.category_group
+        {{ judged_on_year }}
+        and figures.period_type = 'ytd'
+        and figures.kpi_id <> 'bidder_survey_procurements' as is_pro_rata
+    from {{ ref('int_kpi_figures') }} as figures
+    inner join catalogue on figures.kpi_id = catalogue.kpi_id
 ),
 
 -- A member's own target before the common one.
@@ -117,7 +39,13 @@ aimed as (
         case when own.operator is not null then own.plan_id else common.plan_id end as plan_id,
         cast(case when own.operator is not null then own.target_value else common.target_value end as double)
         * case when figures.is_pro_rata then figures.month_count / 12.0 else 1.0 end as target,
-        earlier.actual as earlier
+        earlier.actual as earlier,
+        intervals.method,
+        intervals.low,
+        intervals.high,
+        changes.change_low,
+        changes.change_high,
+        changes.change_verdict
     from figures
     left join targets as own
         on
@@ -138,8 +66,18 @@ aimed as (
             and figures.period_type = earlier.period_type
             and figures.member_code = earlier.member_code
             and figures.category_group = earlier.category_group
-            and cast(left(figures.period, 4) as bigint) - 1 = cast(left(earlier.period, 4) as bigint)
-            and substr(figures.period, 5) = substr(earlier.period, 5)
+            and {{ period_a_year_before('figures.period') }} = earlier.period
+    {% for relation, name in [
+        (ref('int_kpi_intervals'), 'intervals'), (ref('int_kpi_changes'), 'changes')
+    ] -%}
+    left join {{ relation }} as {{ name }}
+        on
+            figures.kpi_id = {{ name }}.kpi_id
+            and figures.period_type = {{ name }}.period_type
+            and figures.period = {{ name }}.period
+            and figures.member_code = {{ name }}.member_code
+            and figures.category_group = {{ name }}.category_group
+    {% endfor -%}
 )
 
 select
@@ -153,8 +91,9 @@ select
     cast(numerator as double) as numerator,
     cast(denominator as double) as denominator,
     actual,
-    cast(null as double) as low,
-    cast(null as double) as high,
+    -- Only what was asked of some is an estimate; the rest was counted in full, and its interval only judges.
+    case when method = 'survey' then low end as low,
+    case when method = 'survey' then high end as high,
     unit,
     operator as target_operator,
     target,
@@ -177,8 +116,15 @@ select
     end as status,
     coverage,
     actual - earlier as change,
-    cast(null as double) as change_low,
-    cast(null as double) as change_high,
-    cast(null as varchar) as change_verdict,
-    cast(null as varchar) as target_verdict
+    change_low,
+    change_high,
+    change_verdict,
+    case
+        when operator = 'decrease' and change_low <= 0 and change_high >= 0 then 'within_interval'
+        when operator = 'decrease' and change_low is not null then 'clear'
+        when target is null or low is null or operator not in ('>=', '>', '<=', '<', 'abs<') then null
+        when operator = 'abs<' and (low <= -target and high >= -target) then 'within_interval'
+        when low <= target and high >= target then 'within_interval'
+        else 'clear'
+    end as target_verdict
 from aimed

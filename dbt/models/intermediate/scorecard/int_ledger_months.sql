@@ -1,0 +1,62 @@
+-- The loop over the indicators is laid out for reading, not for the SQL that it unrolls to.
+-- noqa: disable=LT02, LT05, ST03, RF02
+-- The one reading of the ledger for figures that add up over months. One row per indicator, month, member, group and
+-- cluster: enough for the figure, its coverage and its interval. The clusters are suppliers, put at random into so many
+-- groups that their spread is known and so few that what follows does not grow with the ledger.
+{{ config(materialized='table') }}
+with
+settings as (select as_of from {{ source('run', 'settings') }}),
+
+ledgers as (
+                {% set ns = namespace(first=true) %}
+    {% for kpi_id in var('indicators') %}
+                            {% set relation = ref('kpi_' ~ kpi_id) %}
+                            {% set kpi = indicator(kpi_id) %}
+        {% if kpi.get('own_dimensions') and kpi.get('aggregation') in ['ratio', 'sum'] %}
+            {% if not ns.first %} union all {% endif %}
+                                        {% set ns.first = false %}
+            select
+                '{{ kpi_id }}' as kpi_id,
+                member_code,
+                category_group,
+                cluster_id,
+                cast(date_trunc('month', event_date) as date) as month_start,
+                cast(sum(numerator) filter (where exclusion is null) as decimal(38, 10)) as numerator,
+                cast(sum(denominator) filter (where exclusion is null) as decimal(38, 10)) as denominator,
+                count(*) filter (where exclusion is null) as counted,
+                cast(sum(known_weight) as decimal(38, 10)) as known_weight,
+                cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight
+            from {{ relation }}
+            where event_date <= (select settings.as_of from settings)
+            group by all
+        {% endif %}
+    {% endfor %}
+    {% if ns.first %}
+        select
+            null as kpi_id,
+            null as member_code,
+            null as category_group,
+            null as cluster_id,
+            null as month_start,
+            null as numerator,
+            null as denominator,
+            null as counted,
+            null as known_weight,
+            null as unknown_weight
+        where false
+    {% endif %}
+)
+
+select
+    kpi_id,
+    member_code,
+    category_group,
+    {{ random_group('cluster_id') }} as cluster_id,
+    month_start,
+    sum(numerator) as numerator,
+    sum(denominator) as denominator,
+    sum(counted) as counted,
+    sum(known_weight) as known_weight,
+    sum(unknown_weight) as unknown_weight
+from ledgers
+group by all

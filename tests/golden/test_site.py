@@ -1,0 +1,184 @@
+"""The site of a release, from its files: well formed, every link leads somewhere, every figure is the mart's."""
+
+from __future__ import annotations
+
+import csv
+import re
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urldefrag
+
+import duckdb
+import pytest
+
+from dagster_project.report.formats import Formats
+from dagster_project.report.render import render
+from dagster_project.report.site import write_site
+from dagster_project.settings import load_settings
+from tests.golden.conftest import AS_OF, Published
+
+VOID = {"meta", "link", "input", "br", "circle", "path", "line", "rect"}
+
+
+class Html(HTMLParser):
+    """A page: its links and ids, the cells of its rows, and the elements that were closed wrongly."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.wrong: list[str] = []
+        self.cells: dict[tuple[str, str], str] = {}
+        self._open: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.wrong += [tag for tag, _ in self._open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.links += [value for name in ("href", "src") if (value := given.get(name))]
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+        if tag not in VOID:
+            self._open.append((tag, given))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self._open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self._open or self._open[-1][0] != tag:
+            self.wrong.append(tag)
+            return
+        self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        cell = next((given["data-cell"] for _, given in reversed(self._open) if "data-cell" in given), None)
+        row = next((given["data-row"] for _, given in reversed(self._open) if "data-row" in given), None)
+        if cell is not None and row is not None:
+            self.cells[row, cell] = self.cells.get((row, cell), "") + data.strip()
+
+
+@pytest.fixture(scope="module")
+def release(published) -> Published:  # type: ignore[no-untyped-def]
+    return published("clean", 3000, 1)
+
+
+@pytest.fixture(scope="module")
+def site(release: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    written(release, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[Path, Html]:
+    return {path: Html(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
+
+
+def written(release: Published, folder: Path, language: str = "sv") -> None:
+    settings = load_settings(release.workspace.settings_file).model_copy(update={"language": language})
+    write_site(release.workspace.current_database, folder, settings, date.fromisoformat(AS_OF))
+
+
+def test_every_page_is_well_formed(pages: dict[Path, Html]) -> None:
+    assert len(pages) > 60
+    for path, page in pages.items():
+        assert page.wrong == [], path
+        assert len(page.ids) == len(set(page.ids)), path
+
+
+def test_every_link_leads_to_a_file_of_the_site(site: Path, pages: dict[Path, Html]) -> None:
+    for path, page in pages.items():
+        for link in page.links:
+            if link.startswith("data:,"):
+                continue
+            bare, anchor = urldefrag(link)
+            target = (path.parent / bare).resolve() if bare else path
+            assert target.is_file(), (path, link)
+            assert target.is_relative_to(site.resolve()), (path, link)
+            if anchor and target.suffix == ".html":
+                assert anchor in pages[site / target.relative_to(site.resolve())].ids, (path, link)
+
+
+def test_nothing_names_an_address_outside(site: Path) -> None:
+    for path in site.rglob("*"):
+        if path.suffix in (".html", ".js", ".css"):
+            assert not re.search(r"(https?:)?//[a-z0-9.-]+\.[a-z]{2,}", path.read_text(encoding="utf-8")), (
+                path
+            )
+
+
+def test_every_indicator_shows_what_the_mart_holds(release: Published, pages: dict[Path, Html]) -> None:
+    figures = release.table(
+        "select kpi_id, unit, actual, target, target_operator from kpi_values where period = '2022' "
+        "and member_code = 'ALL' and category_group = 'ALL' order by kpi_id"
+    ).rows()
+    formats = Formats("sv")
+    by_name = {path.name: page for path, page in pages.items()}
+    assert len(figures) > 50
+    for kpi_id, unit, actual, target, operator in figures:
+        shown = "–" if actual is None else formats.figure(actual, unit, kpi_id)
+        aim = "" if operator is None else formats.target(operator, target, unit, kpi_id)
+        assert by_name["index.html"].cells[kpi_id, "0"] == shown
+        assert by_name["index.html"].cells.get((kpi_id, "2"), "") == aim
+        assert by_name[f"{kpi_id}.html"].cells["m:{member}", "0"] == shown
+        assert by_name[f"{kpi_id}.html"].cells.get(("m:ALL", "0"), shown) == shown
+
+
+def test_the_downloads_hold_every_record(release: Published, site: Path) -> None:
+    counts = dict(
+        release.table(
+            "select kpi_id, count(*) from kpi_evidence where member_code = 'ALL' group by kpi_id"
+        ).rows()
+    )
+    assert len(counts) > 40
+    for kpi_id, count in counts.items():
+        with (site / "records" / f"{kpi_id}.csv").open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file, delimiter=";"))
+        assert len(rows) - 1 == count, kpi_id
+        assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row), kpi_id
+
+
+def test_the_same_tables_give_the_same_bytes(release: Published, site: Path, tmp_path: Path) -> None:
+    render(
+        release.workspace.current_database,
+        tmp_path,
+        load_settings(release.workspace.settings_file),
+        date.fromisoformat(AS_OF),
+    )
+    files = {path.relative_to(site) for path in site.rglob("*") if path.is_file()}
+    assert files <= {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    for name in files:
+        assert (tmp_path / name).read_bytes() == (site / name).read_bytes(), name
+
+
+def test_a_mart_that_is_absent_takes_its_page_with_it(release: Published, tmp_path: Path) -> None:
+    database = tmp_path / "less.duckdb"
+    with duckdb.connect(str(database)) as con:
+        con.execute(f"attach '{release.workspace.current_database}' as whole (read_only)")
+        con.execute("copy from database whole to less")
+        con.execute("detach whole")
+        for name in ("environment_levels", "kpi_breaks", "kpi_lint"):
+            con.execute(f"drop table {name}")
+    write_site(
+        database,
+        tmp_path / "site",
+        load_settings(release.workspace.settings_file),
+        date.fromisoformat(AS_OF),
+    )
+    index = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "site" / "environment.html").exists()
+    assert "environment.html" not in index
+    assert "purchases.html" in index
+
+
+def test_the_site_speaks_english_where_that_is_chosen(release: Published, tmp_path: Path) -> None:
+    written(release, tmp_path, "en")
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert '<html lang="en">' in text
+    assert "Where do we stand against the targets?" in text
+    assert "Var står vi" not in text
