@@ -154,9 +154,11 @@ def _rows(query: str, connection: duckdb.DuckDBPyConnection | None = None) -> It
 def _tables(path: Path) -> Iterator[str]:
     with duckdb.connect(str(path), read_only=True) as connection:
         for schema, table in connection.execute(
-            "select table_schema, table_name from information_schema.tables"
+            "select schema_name, table_name from duckdb_tables()"
         ).fetchall():
             yield from _rows(f'from "{schema}"."{table}"', connection)
+        # A view holds no rows of its own, and may read another file than this one.
+        yield from _rows("from (select sql from duckdb_views() where not internal)", connection)
 
 
 def _sqlite(path: Path) -> Iterator[str]:
