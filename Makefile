@@ -46,7 +46,7 @@ indicators: $(READY)
 	mv docs/indicators.md.new docs/indicators.md
 
 lock: $(READY)
-	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --extra dev --output-file requirements.lock pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) dbt/target data/warehouse data/marts data/quarantine
