@@ -30,7 +30,10 @@ def test_every_published_table_and_column_has_a_swedish_name() -> None:
     assert len(tables) > 30
     assert [table for table in tables if not is_named(table)] == []
     missing = [
-        f"{table}.{column}" for table, columns in tables.items() for column in columns if not is_named(table, column)
+        f"{table}.{column}"
+        for table, columns in tables.items()
+        for column in columns
+        if not is_named(table, column)
     ]
     assert missing == [], "give them names in dagster_project/messages/marts_sv.yml"
 
