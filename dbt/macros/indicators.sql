@@ -11,3 +11,13 @@
 {% macro literal(text) -%}
     {%- if text is none or text == '' -%} cast(null as varchar) {%- else -%} '{{ (text | string).replace("'", "''") }}' {%- endif -%}
 {%- endmacro %}
+
+{#- Makes a model depend on every indicator. Which of them it reads is known at execution only, and there it should name
+    only those: each one that is written into the model (the ledger's) has dbt take the model's SQL apart. -#}
+{% macro depends_on_every_indicator() -%}
+    {%- if not execute -%}
+        {%- for kpi_id in var('indicators') -%}
+            {%- do ref('kpi_' ~ kpi_id) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}

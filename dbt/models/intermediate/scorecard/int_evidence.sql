@@ -1,6 +1,7 @@
 -- The loop over the indicators is laid out for reading, not for the SQL that it unrolls to.
 -- noqa: disable=LT02, LT05, ST03, RF02
 -- The evidence of every indicator over registers, with the members and the group of its record.
+{{ depends_on_every_indicator() }}
 {{ config(materialized='table') }}
 with
 dimensions as (select * from {{ ref('int_record_dimensions') }}),
@@ -12,7 +13,6 @@ settings as (select as_of from {{ source('run', 'settings') }}),
 evidence as (
                 {% set ns = namespace(first=true) %}
     {% for kpi_id in var('indicators') %}
-                            {% set relation = ref('kpi_' ~ kpi_id) %}
                             {% set kpi = indicator(kpi_id) %}
         {% if not kpi.get('own_dimensions') %}
             {% if not ns.first %} union all {% endif %}
@@ -31,7 +31,7 @@ evidence as (
                     as counts_from,
                 {{ 'counts_until' if kpi.get('period_rule') == 'in_force_at_end' else 'cast(null as date)' }}
                     as counts_until
-            from {{ relation }}
+            from {{ ref('kpi_' ~ kpi_id) }}
         {% endif %}
     {% endfor %}
 )

@@ -2,6 +2,7 @@
 -- noqa: disable=LT02, LT05, ST03, RF02
 -- One row per indicator, member, group, month and record, for figures that do not add up over months: distinct
 -- counts, medians and states on a day. The published combinations only.
+{{ depends_on_every_indicator() }}
 {{ config(materialized='table') }}
 with
 catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
@@ -32,7 +33,6 @@ registers as (
 ledgers as (
                 {% set ns = namespace(first=true) %}
     {% for kpi_id in var('indicators') %}
-                            {% set relation = ref('kpi_' ~ kpi_id) %}
                             {% set kpi = indicator(kpi_id) %}
         {% if kpi.get('own_dimensions') and kpi.get('aggregation') == 'count_distinct' %}
             {% if not ns.first %} union all {% endif %}
@@ -51,7 +51,7 @@ ledgers as (
                 cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight,
                 cast(null as date) as counts_from,
                 cast(null as date) as counts_until
-            from {{ relation }}
+            from {{ ref('kpi_' ~ kpi_id) }}
             where event_date <= (select settings.as_of from settings)
             group by all
         {% endif %}

@@ -3,6 +3,7 @@
 -- The one reading of the ledger for figures that add up over months. One row per indicator, month, member, group and
 -- cluster: enough for the figure, its coverage and its interval. The clusters are suppliers, put at random into so many
 -- groups that their spread is known and so few that what follows does not grow with the ledger.
+{{ depends_on_every_indicator() }}
 {{ config(materialized='table') }}
 with
 settings as (select as_of from {{ source('run', 'settings') }}),
@@ -10,7 +11,6 @@ settings as (select as_of from {{ source('run', 'settings') }}),
 ledgers as (
                 {% set ns = namespace(first=true) %}
     {% for kpi_id in var('indicators') %}
-                            {% set relation = ref('kpi_' ~ kpi_id) %}
                             {% set kpi = indicator(kpi_id) %}
         {% if kpi.get('own_dimensions') and kpi.get('aggregation') in ['ratio', 'sum'] %}
             {% if not ns.first %} union all {% endif %}
@@ -26,7 +26,7 @@ ledgers as (
                 count(*) filter (where exclusion is null) as counted,
                 cast(sum(known_weight) as decimal(38, 10)) as known_weight,
                 cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight
-            from {{ relation }}
+            from {{ ref('kpi_' ~ kpi_id) }}
             where event_date <= (select settings.as_of from settings)
             group by all
         {% endif %}

@@ -1,6 +1,7 @@
 -- The loop over the indicators is laid out for reading, not for the SQL that it unrolls to.
 -- noqa: disable=LT02, LT05, ST03, RF02
 -- One row per live indicator, derived from the indicators' own YAML files.
+{{ depends_on_every_indicator() }}
 {% set words = [
     'name_sv', 'name_en', 'objective', 'unit', 'direction', 'basis', 'aggregation', 'definition_sv', 'definition_en',
     'numerator_sv', 'numerator_en', 'denominator_sv', 'denominator_en', 'left_out_sv', 'left_out_en',
@@ -14,7 +15,6 @@ declared as (
     {% for kpi_id in var('indicators') %}
                             {% set kpi = indicator(kpi_id) %}
         {% if not loop.first %} union all {% endif %}
-        -- depends on {{ ref('kpi_' ~ kpi_id) }}
         select
             {{ loop.index }} as position,
             '{{ kpi_id }}' as kpi_id,

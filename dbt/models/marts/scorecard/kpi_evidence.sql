@@ -3,6 +3,7 @@
 -- depends_on: {{ ref('kpi_catalogue') }}
 -- The records behind every figure. What rests on the ledger is a view over the ledger's facts, never a copy.
 -- One row per indicator, record and member (ALL included).
+{{ depends_on_every_indicator() }}
 {{ config(materialized='view') }}
 select
     kpi_id,
@@ -20,7 +21,6 @@ select
     counts_until
 from {{ ref('kpi_evidence_register') }}
 {% for kpi_id in var('indicators') %}
-    {% set relation = ref('kpi_' ~ kpi_id) %}
     {% set kpi = indicator(kpi_id) %}
     {% if kpi.get('own_dimensions') %}
         union all by name
@@ -36,7 +36,7 @@ from {{ ref('kpi_evidence_register') }}
             ledger.exclusion,
             ledger.source_file,
             ledger.source_row
-        from {{ relation }} as ledger
+        from {{ ref('kpi_' ~ kpi_id) }} as ledger
         cross join
             lateral (
                 select ledger.member_code where ledger.member_code is not null
