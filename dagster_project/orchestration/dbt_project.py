@@ -48,7 +48,7 @@ def manifest() -> Path:
 
 def _fingerprint() -> str:
     digest = hashlib.sha256()
-    for pattern in ("*.yml", "models/**/*", "macros/**/*", "tests/**/*"):
+    for pattern in ("*.yml", "models/**/*", "macros/**/*", "materializations/**/*", "tests/**/*"):
         for path in sorted(DBT_DIR.glob(pattern)):
             if path.is_file():
                 digest.update(path.relative_to(DBT_DIR).as_posix().encode() + b"\0" + path.read_bytes())
