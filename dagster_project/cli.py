@@ -223,6 +223,35 @@ def as_reported(period: str, output: Path | None, data: Path | None) -> None:
     click.echo(message("cli.as_reported", folder=folder, release=release.release_id))
 
 
+@cli.command(help=_help("cli.help.report"))
+@click.option("--period", required=True, help=_help("cli.help.report.period"))
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help=_help("cli.help.report.output")
+)
+@_option_data
+def report(period: str, output: Path | None, data: Path | None) -> None:
+    """Write the report to the board."""
+    from dagster_project.flow.closing import reported_from
+    from dagster_project.report.board import board_report
+    from dagster_project.report.explain import UnknownFigure
+    from dagster_project.settings import data_folder
+
+    release, settings = reported_from(data_folder(data), period)
+    path = output or Path(f"{message('report.board.file', settings.language)}-{period}.pdf")
+    try:
+        made = board_report(release.database, settings, release.as_of, period)
+    except UnknownFigure as error:
+        raise PlainError(
+            message("cli.unknown_figure.period", given=error.given, known=", ".join(error.known))
+        ) from error
+    try:
+        path.write_bytes(made)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise PlainError(message("cli.report.unwritable", path=path, reason=reason)) from error
+    click.echo(message("cli.report.written", path=path, period=period, release=release.release_id))
+
+
 @cli.command(help=_help("cli.help.doctor"))
 @_option_data
 def doctor(data: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""Closes a period with the release in force, reopens it, and gives back the report that it was closed with.
+"""Closes a period with the release in force, reopens it, and finds the release that it is reported from.
 
 What belongs here: when a period may be closed or reopened, and that what was reported comes back byte for byte. What
 does not: the files (closed.py), what the figures have become since (changes.py), making a report (report/).
@@ -113,6 +113,24 @@ def as_reported(workspace: Workspace, period: str, output: Path, render: Render 
     with plainly("publish.step_as_reported"):
         shutil.copytree(reports, output, copy_function=shutil.copyfile)
     return release
+
+
+def reported_from(workspace: Workspace, period: str) -> tuple[Release, Settings]:
+    """The release that a period is reported from, with its settings: the one it was closed with, else that in force.
+
+    PublishError when there is no release, or what the period was closed with has been changed.
+    """
+    if period in closed.closed_periods(workspace):
+        [checked] = closed.verified(workspace, period)
+        if checked.wrong:
+            raise PublishError("close.not_whole", period=period, files=", ".join(checked.wrong))
+        release_id = closed.closed_periods(workspace)[period].release_id
+        release = next(found for found in releases(workspace) if found.release_id == release_id)
+        return release, load_settings(closed.kept_folder(workspace, release_id) / closed.SETTINGS_FILE)
+    in_force = current(workspace)
+    if in_force is None:
+        raise PublishError("report.board.no_release", folder=workspace.marts)
+    return in_force, load_settings(workspace.settings_file)
 
 
 def _closed(periods: dict[str, ClosedPeriod], period: str) -> ClosedPeriod:
