@@ -39,11 +39,12 @@ from dagster_project.flow.standardise import (
 )
 from dagster_project.flow.values.identity import key_id, mask, pseudonym_key, screen_name
 from dagster_project.flow.values.numbers import Sign, evidence, may_be_two_way
+from dagster_project.flow.values.references import ANSWERS, is_helper
 from dagster_project.flow.values.words import enum_words, only_crosses
 from dagster_project.messages import message
 from dagster_project.settings import Settings, SettingsError, Workspace
 
-PARSER_VERSION = "2"
+PARSER_VERSION = "3"
 SHEET = "_sheet"
 MAX_UNKNOWN_COLUMNS = 200
 SHOWN_CHARACTERS = 1000
@@ -66,8 +67,9 @@ class ParsedFile:
     """One delivery, read: where its rows lie and what became of them. read = accepted + quarantined +
     skipped.
 
-    `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`) and
-    `issues.parquet`. `numbered`: line numbers were given by us. A `rejected` file's rows are all quarantined.
+    `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`, `_answers`) and
+    `issues.parquet`. `numbered`: line numbers were given by us. `answers`: rows bear a row reference. A `rejected`
+    file's rows are all quarantined.
     """
 
     delivery: Delivery
@@ -80,6 +82,7 @@ class ParsedFile:
     unknown_columns: tuple[str, ...]
     ignored_sheets: tuple[str, ...]
     numbered: bool
+    answers: bool = False
 
 
 @dataclass
@@ -267,7 +270,7 @@ def _parse(
         return refused
     decided = _file_choices(tables, source, choices)
     line_number = line_number_column(source)
-    numbered = False
+    numbered = answers = False
     total = sum(table.rows for table in tables)
     counter = _LineCounter(source.numbered_within)
     with _Writers(result, source) as writers:
@@ -287,9 +290,10 @@ def _parse(
                 counts.rows_quarantined += quarantined
                 counts.rows_accepted += frame.height - quarantined
                 counts.rows_skipped += done.skipped
+                answers = answers or frame[ANSWERS].null_count() < frame.height
                 if progress is not None:
                     progress(counts.rows_read, total)
-    _write_meta(result, counts, tables, choices, numbered, refused=None)
+    _write_meta(result, counts, tables, choices, numbered, answers, refused=None)
     return None
 
 
@@ -331,7 +335,7 @@ def _write_refusal(
 ) -> None:
     with _Writers(result, source):
         pass
-    _write_meta(result, counts, tables, choices, numbered=False, refused=refused)
+    _write_meta(result, counts, tables, choices, numbered=False, answers=False, refused=refused)
 
 
 def _shown_sheet(name: str | None, choices: Choices) -> str | None:
@@ -398,6 +402,7 @@ class _Writers:
         rows = {column.name: DTYPES[column.type] for column in source.columns} | {
             SHEET: pl.String,
             ROW: pl.Int64,
+            ANSWERS: pl.String,
         }
         findings = {"severity": pl.String, SHEET: pl.String} | dict(FINDINGS)
         self._schemas = {
@@ -442,13 +447,14 @@ def _write_meta(
     tables: Sequence[Table],
     choices: Choices,
     numbered: bool,
+    answers: bool,
     refused: UnreadableDelivery | None,
 ) -> None:
     unknown = dict.fromkeys(
         _one_line(mask(cell))
         for table in tables
         for cell in table.header
-        if cell and fold(cell) not in choices.headings
+        if cell and fold(cell) not in choices.headings and not is_helper(cell)
     )
     ignored = dict.fromkeys(sheet for table in tables for sheet in table.ignored_sheets)
     meta = {
@@ -456,6 +462,7 @@ def _write_meta(
         "unknown_columns": list(unknown)[:MAX_UNKNOWN_COLUMNS],
         "ignored_sheets": [_one_line(mask(sheet)) for sheet in ignored],
         "numbered": numbered,
+        "answers": answers,
         "refused": None
         if refused is None
         else {"rule": refused.rule, "arguments": _masked(refused.arguments)},
@@ -489,6 +496,7 @@ def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:
         unknown_columns=tuple(meta["unknown_columns"]),
         ignored_sheets=tuple(meta["ignored_sheets"]),
         numbered=meta["numbered"],
+        answers=meta["answers"],
     )
 
 

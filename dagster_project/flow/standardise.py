@@ -26,6 +26,13 @@ from dagster_project.flow.values.identity import (
     shown,
 )
 from dagster_project.flow.values.numbers import DECIMAL, MONEY, Sign, read_numbers
+from dagster_project.flow.values.references import (
+    ANSWERS,
+    REFERENCE_HEADING,
+    is_helper,
+    read_references,
+    reference_position,
+)
 from dagster_project.flow.values.words import enum_words, read_booleans, read_enum
 from dagster_project.messages import message
 
@@ -78,7 +85,8 @@ class Choices:
 
 @dataclass(frozen=True)
 class Standardised:
-    """`frame`: every row that counts, with the contract's columns (null where unreadable), `_row` and `_bad`.
+    """`frame`: every row that counts, with the contract's columns (null where unreadable), `_row`, `_bad` and
+    `_answers` (the row reference of a correction workbook, else null).
     `findings`: errors and warnings (columns FINDINGS). `skipped`: summing and help rows, left out of `frame`.
     """
 
@@ -126,7 +134,7 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
     counted.
     """
     places = {name: found[0] for name, found in positions(header, choices.headings).items()}
-    first = next((position for position, cell in enumerate(header) if cell), 0)
+    first = next((position for position, cell in enumerate(header) if cell and not is_helper(cell)), 0)
     data = _without_skipped(batch, first, places, source)
     text = {
         column.name: _translated(data[f"c{places[column.name]}"], choices.words.get(column.name, {}), column)
@@ -147,7 +155,10 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
             reading = Reading(screen_text(hidden), reading.rule, reading.note)
         readings[column.name] = reading
         values[column.name] = reading.value.alias(column.name)
-    frame = pl.DataFrame(values).with_columns(data[ROW])
+    at = reference_position(header)
+    given = nothing if at is None else data[f"c{at}"]
+    references = _right(nothing) if at is None else read_references(given, choices.key, source.name)
+    frame = pl.DataFrame(values).with_columns(data[ROW], references.value.alias(ANSWERS))
     for column in source.columns:
         if isinstance(column.default, dict):
             year = pl.col(column.default["year_of"]).dt.year().cast(pl.Int64)
@@ -156,6 +167,8 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
                 pl.when(empty).then(year).otherwise(pl.col(column.name)).alias(column.name)
             )
     findings = _findings(data, source, text, readings)
+    if references.rule.is_not_null().any():
+        findings = pl.concat([findings, _forged(data[ROW], given, references)]).sort(ROW, maintain_order=True)
     errors = findings.filter(pl.col("severity") == "error")[ROW].unique()
     return Standardised(
         frame=frame.with_columns(pl.col(ROW).is_in(errors.implode()).alias(BAD)),
@@ -219,12 +232,11 @@ def _read(column: Column, text: pl.Series, choices: Choices) -> Reading:
             return read_enum(text, {**enum_words(column), **own}, _allowed(column))
         case "orgnr":
             return read_orgnr(text, choices.key)
-        case "code":
-            codes = personal_ids(text, choices.key) if column.personal == "id" else text
-            return _right(screen_codes(codes, choices.key))
-        case "text":
-            words = personal_ids(text, choices.key) if column.personal == "id" else text
-            return _right(screen_text(words))
+        case "code" | "text":
+            reading = personal_ids(text, choices.key) if column.personal == "id" else _right(text)
+            is_code = column.type == "code"
+            screened = screen_codes(reading.value, choices.key) if is_code else screen_text(reading.value)
+            return Reading(screened, reading.rule, reading.note)
 
 
 def _right(value: pl.Series) -> Reading:
@@ -293,6 +305,20 @@ def _findings(
         )
         found.append(_worded(cells, None, "too_many_cells"))
     return pl.concat(found).sort(ROW, maintain_order=True)
+
+
+def _forged(rows: pl.Series, given: pl.Series, references: Reading) -> pl.DataFrame:
+    wrong = references.rule.is_not_null()
+    cells = pl.DataFrame(
+        {
+            ROW: rows.filter(wrong),
+            "rule": references.rule.filter(wrong),
+            "raw_value": screen_text(given.filter(wrong)),
+            "note": "",
+        }
+    )
+    words = tuple(_words(None, "forged_reference", language) for language in ("sv", "en"))
+    return _with_words(cells, REFERENCE_HEADING, words)
 
 
 def _cells(rows: pl.Series, rule: str) -> pl.DataFrame:

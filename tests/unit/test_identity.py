@@ -79,7 +79,7 @@ def test_a_foreign_number_is_kept_with_its_country(text: str, kept: str) -> None
 )
 def test_a_persons_number_becomes_one_pseudonym_in_any_spelling(text: str) -> None:
     assert orgnr(text) == (pseudonym(KEY, PERSON), None)
-    assert personal_ids(pl.Series([text]), KEY)[0] == pseudonym(KEY, PERSON)
+    assert personal_ids(pl.Series([text]), KEY).value[0] == pseudonym(KEY, PERSON)
 
 
 def test_a_pseudonym_is_kept_and_depends_on_the_key() -> None:
@@ -88,6 +88,14 @@ def test_a_pseudonym_is_kept_and_depends_on_the_key() -> None:
     assert given.startswith("PN-")
     assert len(given) == 19
     assert pseudonym(b"another", PERSON) != given
+
+
+@pytest.mark.parametrize("made_up", ["PN-0123456789abcdef", pseudonym(b"another", PERSON)])
+def test_a_pseudonym_that_this_key_did_not_make_is_refused(made_up: str) -> None:
+    assert orgnr(made_up) == (None, "made_up_pseudonym")
+    codes = personal_ids(pl.Series([made_up, "K-17", pseudonym(KEY, PERSON)]), KEY)
+    assert codes.rule.to_list() == ["made_up_pseudonym", None, None]
+    assert codes.value.to_list() == [None, "K-17", pseudonym(KEY, PERSON)]
 
 
 def test_in_a_personal_column_the_third_digit_is_enough() -> None:

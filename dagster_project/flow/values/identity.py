@@ -308,8 +308,16 @@ def may_be_mistyped_person(text: str) -> bool:
 
 
 def pseudonym(key: bytes, ten: str) -> str:
-    """`PN-` and sixteen hexadecimal digits."""
-    return f"PN-{_digest(key, ten)[:16]}"
+    """`PN-` and sixteen hexadecimal digits, of which the last four seal the others with the key, so that a pseudonym
+    that comes back can be told from one that was made up, without the number.
+    """
+    body = _digest(key, ten)[:12]
+    return f"PN-{body}{_digest(key, f'pseudonym {body}')[:4]}"
+
+
+def is_made_up(text: str, key: bytes) -> bool:
+    """Whether it has a pseudonym's form and was not made with this key."""
+    return PSEUDONYM.fullmatch(text) is not None and text[-4:] != _digest(key, f"pseudonym {text[3:15]}")[:4]
 
 
 def person_name(key: bytes, name: str) -> str:
@@ -323,10 +331,12 @@ def read_orgnr(text: pl.Series, key: bytes) -> Reading:
     """Organisation numbers as ten digits, foreign ones upper-case without spaces, persons as pseudonyms
     (String).
 
-    Rules: unreadable_orgnr; warning check_digit.
+    A pseudonym that comes back stands for the number. Rules: unreadable_orgnr, made_up_pseudonym; warning check_digit.
     """
 
     def read(word: str) -> tuple[str | None, str | None, str | None]:
+        if is_made_up(word, key):
+            return None, "made_up_pseudonym", None
         if PSEUDONYM.fullmatch(word):
             return word, None, None
         found = swedish_ten(word)
@@ -343,14 +353,19 @@ def read_orgnr(text: pl.Series, key: bytes) -> Reading:
     return by_distinct(text, read, pl.String)
 
 
-def personal_ids(text: pl.Series, key: bytes) -> pl.Series:
-    """A personal column of codes: what is a person's number becomes its pseudonym, the rest stays."""
+def personal_ids(text: pl.Series, key: bytes) -> Reading:
+    """A personal column of codes: what is a person's number becomes its pseudonym, the rest stays.
 
-    def read(word: str) -> tuple[str | None, None, None]:
+    Rule: made_up_pseudonym.
+    """
+
+    def read(word: str) -> tuple[str | None, str | None, None]:
+        if is_made_up(word, key):
+            return None, "made_up_pseudonym", None
         found = swedish_ten(word)
         return (pseudonym(key, found[0]) if found and found[1] else word), None, None
 
-    return by_distinct(text, read, pl.String).value
+    return by_distinct(text, read, pl.String)
 
 
 def personal_names(names: pl.Series, ids: pl.Series, key: bytes) -> pl.Series:
