@@ -58,11 +58,10 @@ KPI_COLUMNS = (
 )  # fmt: skip
 LEVELS = ("none", "base", "advanced", "spearhead")
 AVERAGES = ("business_climate_rank_mean", "staff_turnover", "training_hours_per_employee")
-NOT_COUNTED = {
-    "off_contract_rate_sample": "estimate", "enabled_savings": "sum", "realised_savings": "sum",
-    "net_coordination_benefit": "sum", "savings_coverage": "ratio",
-}  # fmt: skip
+NOT_COUNTED = {"off_contract_rate_sample": "estimate"}
 """Indicators of the catalogue that nobody counts yet, with their aggregation: `no_data` in every period."""
+NOT_TOLD = ("enabled_savings", "realised_savings", "net_coordination_benefit", "savings_coverage")
+"""Indicators that the truth says nothing of yet."""
 LAST_DAY_FIGURES = ("plan_completion_share", "followup_coverage_ab")
 
 

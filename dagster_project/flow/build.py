@@ -108,6 +108,15 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
         "excluded_procedures",
         pl.DataFrame({"procedure": list(settings.scope.exclude_procedures)}, schema={"procedure": pl.String}),
     )
+    rate = settings.coordination_hourly_rate
+    rates = rate if isinstance(rate, dict) else {0: rate} if rate is not None else {}
+    _table(
+        connection,
+        "hourly_rates",
+        pl.DataFrame(
+            sorted(rates.items()), schema={"from_year": pl.Int64, "rate": pl.Decimal(18, 2)}, orient="row"
+        ),
+    )
     return connection
 
 

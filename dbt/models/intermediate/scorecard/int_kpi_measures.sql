@@ -113,13 +113,13 @@ select
     -- What is known and does not count adds nothing to a sum, and is no part of a ratio.
     case
         when
-            catalogue.aggregation = 'sum' and quotients.known_weight > 0
+            catalogue.aggregation = 'sum' and (quotients.known_weight > 0 or quotients.counted > 0)
             then coalesce(quotients.numerator, 0)
         when quotients.counted > 0 then quotients.numerator
     end as numerator,
     case when quotients.counted > 0 then quotients.denominator end as denominator,
     case
-        when catalogue.aggregation = 'sum' and quotients.known_weight > 0
+        when catalogue.aggregation = 'sum' and (quotients.known_weight > 0 or quotients.counted > 0)
             then cast(coalesce(quotients.numerator, 0) as double)
         when quotients.counted = 0 or quotients.denominator = 0 then null
         else cast(quotients.numerator as double) / cast(quotients.denominator as double)

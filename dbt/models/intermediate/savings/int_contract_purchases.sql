@@ -1,0 +1,59 @@
+{{ config(materialized='table') }}
+
+-- The one reading of the ledger for what became of savings: purchases on contracts, and wild ones, by month.
+with
+
+bought as (
+    select
+        compliance_class,
+        case when compliance_class <> 'wild' then contract_id end as contract_id,
+        member_code,
+        category_code,
+        category_group,
+        max(booking_date) as booking_date,
+        sum(amount_net) as amount,
+        sum(abs(amount_net)) as absolute_amount
+    from {{ ref('fct_invoice_line') }}
+    where compliance_class in ('on_contract', 'over_ceiling', 'wild')
+    group by
+        compliance_class,
+        case when compliance_class <> 'wild' then contract_id end,
+        member_code,
+        category_code,
+        category_group,
+        date_trunc('month', booking_date)
+),
+
+contracts as (
+    select * from {{ ref('int_contract_records') }}
+),
+
+savings as (
+    select * from {{ ref('int_procurement_savings') }}
+)
+
+select
+    bought.compliance_class,
+    bought.contract_id,
+    contracts.procurement_id,
+    bought.member_code,
+    bought.category_code,
+    bought.category_group,
+    -- The last day of the month on which something was booked.
+    bought.booking_date,
+    bought.amount,
+    bought.absolute_amount,
+    -- Paid at the new price: the saving of a krona paid, not of a krona that would have been.
+    savings.saving_amount / nullif(savings.after_amount, 0) as saving_share,
+    case
+        when bought.compliance_class = 'wild' then null
+        when savings.procurement_id is null then 'unknown:no_procurement'
+        when not savings.is_in_scope then savings.scope_exclusion
+        when savings.reason is not null then 'unknown:' || savings.reason
+        when savings.after_amount = 0 then 'unknown:nothing_paid_after'
+    end as exclusion,
+    contracts.source_file,
+    contracts.source_row
+from bought
+left join contracts on bought.contract_id = contracts.contract_id
+left join savings on contracts.procurement_id = savings.procurement_id
