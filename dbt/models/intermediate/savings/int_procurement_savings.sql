@@ -46,7 +46,8 @@ reasons as (
         min_by(
             reason,
             list_position(
-                ['no_winning_price', 'no_single_winner', 'fewer_than_three_bids', 'no_bids_or_calculation'], reason
+                ['no_winning_price', 'no_single_winner', 'fewer_than_three_bids', 'no_bids_or_calculation'],
+                reason
             )
         ) as reason
     from savings

@@ -17,7 +17,9 @@ bids as (
     select * from {{ ref('stg_bids') }}
 ),
 
-ordered_normals as ({{ ordered_normals() }}),
+ordered_normals as (
+    {{ ordered_normals() }}
+),
 
 -- A consortium's bid once. Bids are compared with bids on the same lot; one on the whole only with others on the whole.
 qualified as (
@@ -38,7 +40,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by procurement_id, lot_id order by price, is_winner desc, bidder_id
+            partition by procurement_id, lot_id order by price asc, is_winner desc, bidder_id asc
         ) as price_rank,
         count(*) over (partition by procurement_id, lot_id) as bid_count
     from qualified
@@ -68,6 +70,14 @@ comparable as (
     where ranked.bid_count >= 3 and winners.winner_count = 1 and winners.price is not null
 ),
 
+-- Among the others in order of price, the k-th of n - 1 weighs 2k - n: what their spread is told by.
+weighted as (
+    select
+        *,
+        2 * (price_rank - cast(price_rank > winner_rank as integer)) - bid_count as weight
+    from comparable
+),
+
 -- The sums that every figure of the method is made of; logarithms as exact decimals, so that no order matters.
 lot_sums as (
     select
@@ -81,10 +91,9 @@ lot_sums as (
         min(price) filter (where not is_winner) as cheapest_other,
         min(price) > 0 as has_prices,
         cast(sum({{ exact('ln(greatest(price, 0.01))') }}) as double) / any_value(bid_count) as mean_log,
-        cast(sum(
-            {{ exact('(2 * (price_rank - cast(price_rank > winner_rank as integer)) - bid_count) * ln(greatest(price, 0.01))') }}
-        ) filter (where not is_winner) as double) as log_spread
-    from comparable
+        cast(sum({{ exact('weight * ln(greatest(price, 0.01))') }}) filter (where not is_winner) as double)
+            as log_spread
+    from weighted
     group by procurement_id, lot_id
 ),
 
@@ -96,7 +105,11 @@ chances as (
         lot_sums.log_spread / ordered_normals.spread as spread_share,
         case
             when lot_sums.has_prices
-                then exp(lot_sums.mean_log + ordered_normals.expected * lot_sums.log_spread / ordered_normals.spread)
+                then
+                    exp(
+                        lot_sums.mean_log
+                        + ordered_normals.expected * lot_sums.log_spread / ordered_normals.spread
+                    )
         end as chance_price
     from lot_sums
     left join ordered_normals
@@ -249,26 +262,31 @@ candidates as (
     where
         completed_date is not null
         and procurement_id not in (
-            select procurement_id from registered
+            select registered.procurement_id from registered
             union
-            select procurement_id from bids
+            select bids.procurement_id from bids
         )
+),
+
+placed as (
+    select
+        *,
+        case method when 'basket' then 1 when 'negotiation' then 2 when 'market_price' then 3 end as method_order
+    from candidates
 ),
 
 ordered as (
     select
         *,
-        case method when 'basket' then 1 when 'negotiation' then 2 when 'market_price' then 3 end as method_order,
-        min(case method when 'basket' then 1 when 'negotiation' then 2 when 'market_price' then 3 end)
-            filter (where saving_amount is not null) over (partition by procurement_id) as first_order
-    from candidates
+        min(method_order) filter (where saving_amount is not null) over (partition by procurement_id) as first_order
+    from placed
 )
 
 select
     procurement_id,
     lot_id,
     method,
-    case method when 'basket' then 'A' when 'negotiation' then 'B' when 'market_price' then 'C' end as evidence_grade,
+    (['A', 'B', 'C'])[method_order] as evidence_grade,
     saving_amount is not null as is_computed,
     coalesce(saving_amount is not null and reason is null and method_order = first_order, false) as is_counted,
     coalesce(
@@ -278,7 +296,8 @@ select
     assumptions,
     -- Exact, so that a figure is what its parts give; what is published is rounded to öre.
     {% for amount in [
-        'before', 'after', 'saving', 'low', 'high', 'artefact', 'remainder', 'remainder_error', 'without_winner', 'next_bid'
+        'before', 'after', 'saving', 'low', 'high', 'artefact', 'remainder', 'remainder_error', 'without_winner',
+        'next_bid'
     ] %}
     cast({{ amount }}_amount as decimal(38, 10)) as {{ amount }}_amount,
     {% endfor %}

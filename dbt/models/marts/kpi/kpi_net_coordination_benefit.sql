@@ -29,5 +29,7 @@ select
     cast(null as integer) as denominator,
     exclusion,
     case when exclusion is null and is_known then 1 else 0 end as known_weight,
-    case when exclusion like 'unknown:%' or (exclusion is null and not is_known) then 1 else 0 end as unknown_weight
+    case
+        when exclusion like 'unknown:%' or (exclusion is null and not is_known) then 1 else 0
+    end as unknown_weight
 from judged
