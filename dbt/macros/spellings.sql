@@ -21,3 +21,8 @@
         else {{ column }}
     end
 {%- endmacro %}
+
+{#- Whether a name is that of a company that is paid for others: factoring and invoice financing. -#}
+{% macro is_factoring_name(column) -%}
+    coalesce(regexp_matches(lower({{ column }}), '{{ var("factoring_words") | join("|") }}'), false)
+{%- endmacro %}

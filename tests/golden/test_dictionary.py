@@ -16,6 +16,7 @@ PROMISED = {
     "fct_bid", "fct_requirement", "fct_followup", "environment_levels", "data_quality_summary", "data_quality_issues",
     "validation_results", "source_files", "releases", "mart_columns", "kpi_lint",
     "kpi_forecast", "kpi_forecast_backtest", "kpi_breaks", "kpi_changes", "kpi_reported",
+    "supplier_matches",
     "deliveries_due", "maturity", "ambition_graph", "kpi_comments",
 }  # fmt: skip
 

@@ -52,7 +52,8 @@ SPECIFIED = {
         "supplier_bankgiro invoice_date* booking_date* account* cost_centre category_code contract_id "
         "order_id supplier_invoice_number amount_net* vat_amount currency text"
     ),
-    "supplier_aliases": "alias_kind!* alias!* supplier_id*",
+    # likeness and confirmed come back with the workbook of proposals; a register kept by hand has neither.
+    "supplier_aliases": "alias_kind!* alias!* supplier_id* likeness confirmed",
     "invoice_reviews": (
         "sample_id!* buyer_unit_id!* fiscal_year invoice_id!* line_no! verdict* reviewer comment"
     ),

@@ -16,7 +16,9 @@ orgnr_aliases as (
         {{ bare_orgnr('alias') }} as alias,
         min(supplier_id) as supplier_id
     from {{ ref('stg_supplier_aliases') }}
-    where alias_kind = 'orgnr'
+    where
+        alias_kind = 'orgnr'
+        and (likeness is null or confirmed)
     group by {{ bare_orgnr('alias') }}
     having count(distinct supplier_id) = 1
 ),

@@ -2,12 +2,15 @@
 
 with
 
-invoices as (
-    select * from {{ ref('stg_invoices') }}
+ledger_suppliers as (
+    select * from {{ ref('int_ledger_suppliers') }}
 ),
 
+-- A proposal means nothing until a person has confirmed it.
 aliases as (
-    select * from {{ ref('stg_supplier_aliases') }}
+    select *
+    from {{ ref('stg_supplier_aliases') }}
+    where likeness is null or confirmed
 ),
 
 suppliers as (
@@ -20,13 +23,8 @@ spellings as (
         coalesce(supplier_bankgiro, '') as supplier_bankgiro,
         {{ bare_name('supplier_name') }} as bare_name,
         {{ bare_number('supplier_bankgiro') }} as bare_bankgiro
-    from (
-        select distinct
-            supplier_name,
-            supplier_bankgiro
-        from invoices
-        where supplier_id is null
-    ) as unidentified
+    from ledger_suppliers
+    where supplier_id is null
 ),
 
 -- What two suppliers share identifies neither.
@@ -67,11 +65,12 @@ select
     case
         when name_aliases.supplier_id is not null then 'name_alias'
         when bankgiro_aliases.supplier_id is not null then 'bankgiro_alias'
-        else 'name'
-    end as supplier_match
+        when registered_names.supplier_id is not null then 'name'
+        else 'unknown'
+    end as supplier_match,
+    spellings.bare_name,
+    spellings.bare_bankgiro
 from spellings
 left join name_aliases on spellings.bare_name = name_aliases.bare_name
 left join bankgiro_aliases on spellings.bare_bankgiro = bankgiro_aliases.bare_bankgiro
 left join registered_names on spellings.bare_name = registered_names.bare_name
-where
-    coalesce(name_aliases.supplier_id, bankgiro_aliases.supplier_id, registered_names.supplier_id) is not null
