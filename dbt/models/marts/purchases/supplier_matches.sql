@@ -267,7 +267,8 @@ effects as (
         {% endfor %}
         sum(case when class_after <> class_before then abs(amount_net) else 0 end) as effect_amount,
         coalesce(
-            sum(abs(amount_net)) filter (where class_before = 'unclassified' and class_after <> 'unclassified'), 0
+            sum(abs(amount_net))
+            filter (where class_before = 'unclassified' and class_after <> 'unclassified'), 0
         ) as known_gain,
         coalesce(
             sum(abs(amount_net)) filter (where class_before = 'unclassified' and class_after = 'excluded'), 0
@@ -283,8 +284,9 @@ totals as (
         cast(sum(on_contract_amount + over_ceiling_amount + wild_amount) as double) as area,
         cast(sum(wild_amount) as double) as wild,
         cast(
-            sum(on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount + unclassified_amount)
-            as double
+            sum(
+                on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount + unclassified_amount
+            ) as double
         ) as purchases
     from {{ ref('off_contract_rates') }}
     where
