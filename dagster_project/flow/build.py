@@ -117,6 +117,12 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
             sorted(rates.items()), schema={"from_year": pl.Int64, "rate": pl.Decimal(18, 2)}, orient="row"
         ),
     )
+    thresholds = [(threshold.from_, threshold.amount) for threshold in settings.direct_award_thresholds]
+    _table(
+        connection,
+        "direct_award_thresholds",
+        pl.DataFrame(thresholds, schema={"from_date": pl.Date, "amount": pl.Decimal(18, 2)}, orient="row"),
+    )
     return connection
 
 

@@ -31,7 +31,7 @@ KEY = ("kpi_id", "period_type", "period", "member_code", "category_group")
 # In the order of substitution; what is left is the definition's.
 PARTS = ("late", "corrected", "removed", "settings")
 TARGETS = "targets"  # the source whose rows are settings: they decide no figure, only what it is held against
-SETTINGS_TABLES = ("settings", "members", "region", "excluded_procedures")
+SETTINGS_TABLES = ("settings", "members", "region", "excluded_procedures", "direct_award_thresholds")
 READING = ("dates", "headers", "values")  # the settings that decide how a file is read
 PROVENANCE = ("source_file", "source_sheet", "source_row", "origin")
 LEDGER = "fct_invoice_line"

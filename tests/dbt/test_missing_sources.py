@@ -46,5 +46,9 @@ def test_every_indicator_has_every_period_all_the_same(small_world: SmallWorld) 
 
 def test_marts_about_what_is_missing_are_there_and_empty(small_world: SmallWorld) -> None:
     with build.connect(small_world.workspace) as con:
-        for table in ("maturity", "ambition_graph", "kpi_lint", "published_outcomes", "kpi_comments"):
+        for table in (
+            "maturity", "ambition_graph", "kpi_lint", "published_outcomes", "kpi_comments",
+            "spend_cube", "supplier_concentration", "direct_award_watch", "environmental_spend",
+            "contract_calendar", "coordination_potential", "preparedness",
+        ):  # fmt: skip
             assert con.execute(f"select count(*) from {table}").fetchall() == [(0,)], table

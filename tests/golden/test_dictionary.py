@@ -18,6 +18,8 @@ PROMISED = {
     "kpi_forecast", "kpi_forecast_backtest", "kpi_breaks", "kpi_changes", "kpi_reported",
     "supplier_matches",
     "deliveries_due", "maturity", "ambition_graph", "kpi_comments",
+    "spend_cube", "supplier_concentration", "direct_award_watch", "environmental_spend",
+    "contract_calendar", "coordination_potential", "preparedness",
 }  # fmt: skip
 
 
