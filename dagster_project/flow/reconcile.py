@@ -6,7 +6,7 @@ repeated. What does not belong here: reading, types and words (standardise), or 
 
 In the build database it leaves, per source, the relation `delivered.<source>` (what dbt reads), and in the schema
 `arrival` the working relations `<source>_parsed` (every row that could be read), `<source>_out` (rows with another
-fate than accepted) and `<source>_lost` (keys of quarantined rows).
+fate than accepted), `<source>_lost` (keys of quarantined rows) and, where corrections came, `<source>_answers`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ import polars as pl
 from dagster_project.contracts import Reference, Source
 from dagster_project.expectations import Rule
 from dagster_project.flow.adapters.derived import Derived
+from dagster_project.flow.answers import find_answered
 from dagster_project.flow.parse import ParsedFile
+from dagster_project.flow.standardise import line_number_column
+from dagster_project.flow.values.references import REFERENCE_HEADING
 from dagster_project.messages import message
 
 ISSUES_SCHEMA = {
@@ -113,6 +116,7 @@ class Reconciler:
         self._issues: list[pl.DataFrame] = []
         self._files: dict[str, list[ParsedFile]] = {}
         self._derived: dict[str, int] = {}  # source → rows that foreign formats gave it
+        self._mended: set[str] = set()  # sources with rows from correction workbooks
 
     # -- one source ------------------------------------------------------------------------------------------------
 
@@ -120,9 +124,12 @@ class Reconciler:
         """Decide the fate of one source's rows; its parents must have been decided before."""
         usable = [file for file in files if file.rejected is None]
         self._files[source.name] = list(files)
+        if find_answered(self._con, source, usable):
+            self._mended.add(source.name)
         self._create_parsed(source, usable)
         self._create_out(source)
         if usable:
+            self._set_aside_unanswering(source)
             for rule in self._rules:
                 if rule.source == source.name and rule.kind == "row":
                     self._apply_row_rule(source, rule)
@@ -130,6 +137,7 @@ class Reconciler:
                 self._apply_reference(source, reference)
             self._find_meeting_rows(source)
             self._quarantine_conflicts(source)
+            self._quarantine_misplaced(source)
             self._settle(source, usable)
         self._create_lost(source)
         self._create_delivered(source, usable)
@@ -188,9 +196,17 @@ class Reconciler:
         for part, target in (("rows", "parsed"), ("bad", "unread")):
             selects = [empty]
             for number, file in enumerate(files):
+                path = _quoted(file.directory / f"{part}.parquet")
+                names, mended = _names(source), ""
+                if file.answers:
+                    names = self._with_line_number(source)
+                    mended = (
+                        f" left join arrival.{source.name}_answers as a on a.file_no = {number} "
+                        "and a.sheet = coalesce(_sheet, '') and a.row = _row"
+                    )
                 selects.append(
-                    f"select {_names(source)}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
-                    f"from read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
+                    f"select {names}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
+                    f"from read_parquet('{path}') as d{mended}"
                 )
             body = " union all ".join(selects)
             lookups = [column for column in source.columns if column.lookup]
@@ -221,6 +237,15 @@ class Reconciler:
             f') as found on found.given = l."{lookup.column}"'
         )
 
+    @staticmethod
+    def _with_line_number(source: Source) -> str:
+        """The source's columns of a correction, with the line number of the row that is answered."""
+        line = line_number_column(source)
+        return ", ".join(
+            f'coalesce(a.line_no, d."{line}") as "{line}"' if column.name == line else f'd."{column.name}"'
+            for column in source.columns
+        )
+
     def _create_out(self, source: Source) -> None:
         self._con.execute(
             f"create table arrival.{source.name}_out "
@@ -233,6 +258,21 @@ class Reconciler:
             f"(select * from {among or f'arrival.{source.name}_parsed'} as p where not exists ("
             f"select 1 from arrival.{source.name}_out as o "
             "where o.file_no = p.file_no and o.sheet = p.sheet and o.row = p.row))"
+        )
+
+    def _placed(self, source: Source, among: str | None = None) -> str:
+        """Standing rows with `base`, the file in whose order a row stands, and `turn`, its place in that order.
+
+        A mended row stands in the file of the row that it answers, after that file's own rows.
+        """
+        standing = self._standing(source, among)
+        if source.name not in self._mended:
+            return f"(select *, file_no as base, file_no as turn from {standing})"
+        files = len(self._files[source.name]) + 1
+        return (
+            f"(select s.*, coalesce(a.base, s.file_no) as base, "
+            f"coalesce(a.base * {files} + s.file_no + 1, s.file_no * {files}) as turn from {standing} as s "
+            f"left join arrival.{source.name}_answers as a using (file_no, sheet, row))"
         )
 
     def _create_lost(self, source: Source) -> None:
@@ -383,7 +423,7 @@ class Reconciler:
         )
         self._con.execute(
             f"create or replace temp table meeting as select *, hash({keys}) as key_hash, "
-            f"{_row_hash(source)} as row_hash from {self._standing(source)} "
+            f"{_row_hash(source)} as row_hash from {self._placed(source)} "
             f"where {self._scalar('select count(*) from meeting_keys')} > 0 "
             f"and hash({keys}) in (select h from meeting_keys)"
         )
@@ -393,7 +433,7 @@ class Reconciler:
         offenders = self._con.sql(
             f"select file_no, sheet, row, {_raw(source.key, '')} as raw_value from ("
             "select *, min(row_hash) over w <> max(row_hash) over w as differs from meeting "
-            "window w as (partition by key_hash, file_no)) where differs order by all"
+            "window w as (partition by key_hash, turn)) where differs order by all"
         ).pl()
         if offenders.height:
             self._quarantine(source, offenders)
@@ -401,9 +441,67 @@ class Reconciler:
         self._con.execute(
             f"insert into arrival.{source.name}_out select file_no, sheet, row, 'repeated', null from ("
             "select *, min(row_hash) over w <> max(row_hash) over w as differs, "
-            "row_number() over (partition by key_hash, file_no order by sheet, row) as n from meeting "
-            "window w as (partition by key_hash, file_no)) where not differs and n > 1"
+            "row_number() over (partition by key_hash, turn order by sheet, row) as n from meeting "
+            "window w as (partition by key_hash, turn)) where not differs and n > 1"
         )
+
+    # -- corrections -----------------------------------------------------------------------------------------------
+
+    def _set_aside_unanswering(self, source: Source) -> None:
+        """A correction of a row that is delivered no more goes with it, as a repeat that is told of."""
+        if source.name not in self._mended:
+            return
+        gone = self._con.sql(
+            f"select file_no, sheet, row, answered, answered as raw_value from arrival.{source.name}_answers "
+            "where base is null and is_read order by all"
+        ).pl()
+        self._con.execute(
+            f"insert into arrival.{source.name}_out select file_no, sheet, row, 'repeated', null "
+            f"from arrival.{source.name}_answers where base is null and is_read"
+        )
+        self._report(source, "warning", "reference_gone", REFERENCE_HEADING, gone)
+
+    def _quarantine_misplaced(self, source: Source) -> None:
+        """Corrections that cannot take the place they name: two different ones of one row in one file, and one whose
+        key another row of the answered file has.
+        """
+        if source.name not in self._mended:
+            return
+        self._chain_places(source)
+        twice = self._con.sql(
+            "select file_no, sheet, row, '' as raw_value from (select *, "
+            "min(row_hash) over w <> max(row_hash) over w as differs from chain "
+            "window w as (partition by key_hash, turn)) where differs order by all"
+        ).pl()
+        self._quarantine(source, twice)
+        self._report(source, "error", "reference_twice", REFERENCE_HEADING, twice)
+        self._chain_places(source)
+        self._link("key_hash")
+        taken = self._con.sql(
+            f"select file_no, sheet, row, {_raw(source.key, '')} as raw_value from (select *, "
+            "first_value(row_hash) over w as first_hash, first_value(turn) over w as first_turn "
+            f"from {self._standing(source, 'meeting')} as m where not exists (select 1 from links as l "
+            "where l.file_no = m.file_no and l.sheet = m.sheet and l.row = m.row "
+            "and (l.is_repeat or l.turn < l.last_turn)) "
+            "window w as (partition by key_hash, base order by turn, sheet, row)) "
+            "where turn > first_turn and row_hash <> first_hash order by all"
+        ).pl()
+        self._quarantine(source, taken)
+        self._report(source, "error", "key_taken", ", ".join(source.key), taken)
+
+    def _chain_places(self, source: Source) -> None:
+        """`chain`: the standing rows of every place that a correction names, the answered row first."""
+        answers = f"(select * from arrival.{source.name}_answers where base is not null)"
+        self._con.execute(
+            "create or replace temp table chain as select *, coalesce("
+            "row_hash = lag(row_hash) over (partition by key_hash order by turn, sheet, row), false) as is_repeat "
+            f"from (select p.*, n.key_hash, {_row_hash(source, 'p')} as row_hash "
+            f"from {self._placed(source)} as p join (select file_no, sheet, row, hash(base, to_sheet, to_row) as key_hash from {answers} union "
+            f"select base, to_sheet, to_row, hash(base, to_sheet, to_row) from {answers}"
+            ") as n using (file_no, sheet, row))"
+        )
+
+    # -- order -----------------------------------------------------------------------------------------------------
 
     def _settle(self, source: Source, files: Sequence[ParsedFile]) -> None:
         """Repeats, corrections and rows that cannot stand together, until nothing more falls.
@@ -439,12 +537,15 @@ class Reconciler:
         whole = [column for column in source.numbered_within if column != "buyer_orgnr"]
         numbered = [number for number, file in enumerate(files) if file.numbered]
         corrections = [pl.DataFrame(schema=ISSUES_SCHEMA)]
+        if source.name in self._mended:
+            self._chain_places(source)
+            corrections.append(self._write_chain(source, "key_hash"))
         if whole and numbered and len(files) > 1:
             corrections.append(self._supersede_wholes(source, whole, numbered))
         if len(files) > 1 and self._scalar("select count(*) from meeting"):
             self._con.execute(
                 "create or replace temp table chain as select *, "
-                "row_hash = lag(row_hash) over (partition by key_hash order by file_no) as is_repeat "
+                "row_hash = lag(row_hash) over (partition by key_hash order by turn) as is_repeat "
                 f"from {self._standing(source, 'meeting')}"
             )
             corrections.append(self._write_chain(source, "key_hash"))
@@ -457,47 +558,51 @@ class Reconciler:
         line = ", ".join(f'"{c.name}"' for c in source.columns if c.name not in (*whole, "line_no"))
         # Which invoices stand in several files is found from their keys alone; only those are read in full.
         self._con.execute(
-            f"create or replace temp table places as select distinct hash({keys}) as whole_hash, file_no "
-            f"from {self._standing(source)}"
+            f"create or replace temp table places as select distinct hash({keys}) as whole_hash, base "
+            f"from {self._placed(source)}"
         )
         self._con.execute(
-            "create or replace temp table met as select whole_hash, list(file_no) as file_numbers from places "
+            "create or replace temp table met as select whole_hash, list(base) as file_numbers from places "
             "group by whole_hash having count(*) > 1 "
-            f"and bool_or(file_no in ({', '.join(map(str, numbered))}))"
+            f"and bool_or(base in ({', '.join(map(str, numbered))}))"
         )
         concerned = self._con.execute("select distinct unnest(file_numbers) from met order by all").fetchall()
         if not concerned:
             return pl.DataFrame(schema=ISSUES_SCHEMA)
         standing = (
-            f"{self._standing(source)} where file_no in ({', '.join(str(number) for (number,) in concerned)})"
+            f"{self._placed(source)} where base in ({', '.join(str(number) for (number,) in concerned)})"
         )
         self._con.execute(
-            f"create or replace temp table several as select hash({keys}) as whole_hash, file_no, "
+            f"create or replace temp table several as select hash({keys}) as whole_hash, base, "
             f"sum(hash({line})::hugeint) as row_hash from {standing} "
             f"and hash({keys}) in (select whole_hash from met) group by all"
         )
         self._con.execute(
             "create or replace temp table chain as "
-            "select p.*, d.whole_hash, hash(d.whole_hash, p.line_no) as key_hash, d.is_repeat from ("
-            "select *, row_hash = lag(row_hash) over (partition by whole_hash order by file_no) as is_repeat "
+            "select p.* replace (p.base as turn), d.whole_hash, hash(d.whole_hash, p.line_no) as key_hash, d.is_repeat "
+            "from (select *, row_hash = lag(row_hash) over (partition by whole_hash order by base) as is_repeat "
             f"from several) as d join (select *, hash({keys}) as joined from {standing}) as p "
-            "on p.joined = d.whole_hash and p.file_no = d.file_no"
+            "on p.joined = d.whole_hash and p.base = d.base"
         )
         return self._write_chain(source, "whole_hash")
 
     def _write_chain(self, source: Source, unit: str) -> pl.DataFrame:
         """Write the fates that `chain` shows: repeats, and superseded rows; returns what was corrected."""
-        self._con.execute(
-            "create or replace temp table links as select *, "
-            f"max(file_no) filter (where not coalesce(is_repeat, false)) over (partition by {unit}) as last_file "
-            "from chain"
-        )
+        self._link(unit)
         self._con.execute(
             f"insert into arrival.{source.name}_out select file_no, sheet, row, "
             "case when coalesce(is_repeat, false) then 'repeated later' else 'superseded' end, null "
-            "from links where coalesce(is_repeat, false) or file_no < last_file"
+            "from links where coalesce(is_repeat, false) or turn < last_turn"
         )
         return self._corrections(source)
+
+    def _link(self, unit: str) -> None:
+        """`links`: `chain` with the turn of the row, or the unit's rows, that stand."""
+        self._con.execute(
+            "create or replace temp table links as select *, "
+            f"max(turn) filter (where not coalesce(is_repeat, false)) over (partition by {unit}) as last_turn "
+            "from chain"
+        )
 
     def _corrections(self, source: Source) -> pl.DataFrame:
         """Old value, new value, both files, for every column in which a superseded row differs from its successor."""
@@ -512,7 +617,7 @@ class Reconciler:
                 + " from (select *, lag(row) over w as before_row, lag(file_no) over w as before_file, "
                 "lag(sheet) over w as before_sheet "
                 "from links where not coalesce(is_repeat, false) "
-                "window w as (partition by key_hash order by file_no)) as n "
+                "window w as (partition by key_hash order by turn)) as n "
                 "join links as o on o.key_hash = n.key_hash and o.file_no = n.before_file and o.row = n.before_row "
                 "and o.sheet = n.before_sheet order by all"
             ).pl()
@@ -668,17 +773,36 @@ class Reconciler:
         return given
 
     def _answered(self, source: Source) -> pl.DataFrame:
-        """Quarantined rows whose key an accepted row of a later file bears: no open error any more."""
+        """Quarantined rows that a correction took the place of, or whose key an accepted row of a later file bears: no
+        open error any more.
+        """
         match = " and ".join(f'a."{column}" is not distinct from l."{column}"' for column in source.key)
         given = " and ".join(f'l."{column}" is not null' for column in self._always_given(source))
         hit = self._con.sql(
             f"select distinct f.file, nullif(l.sheet, '') as sheet, l.row as row_number "
             f"from arrival.{source.name}_lost as l join arrival.{source.name}_files as f using (file_no) "
-            f"where ({given}) and exists (select 1 from {self._standing(source)} as a "
-            f"where a.file_no > l.file_no and {match})"
+            f"where ({given}) and exists (select 1 from {self._placed(source)} as a "
+            f"where (a.file_no > l.file_no or (a.base >= l.file_no and a.base <> a.file_no)) and {match})"
+            f"{self._answered_by_reference(source)}"
         ).pl()
         return hit.with_columns(source=pl.lit(source.name)).cast(
             {"file": pl.String, "sheet": pl.String, "row_number": pl.Int64}
+        )
+
+    def _answered_by_reference(self, source: Source) -> str:
+        """A further part of the query: the rows at a place, answered and answering, where any correction was taken."""
+        if source.name not in self._mended:
+            return ""
+        answers = f"arrival.{source.name}_answers"
+        return (
+            f" union select f.file, nullif(n.sheet, ''), n.row from ("
+            f"select file_no, sheet, row, base, to_sheet, to_row from {answers} union "
+            f"select base, to_sheet, to_row, base, to_sheet, to_row from {answers}) as n "
+            f"join arrival.{source.name}_files as f using (file_no) "
+            f"where exists (select 1 from {answers} as a where a.is_read and a.base = n.base "
+            f"and a.to_sheet = n.to_sheet and a.to_row = n.to_row "
+            f"and not exists (select 1 from arrival.{source.name}_lost as l "
+            "where l.file_no = a.file_no and l.sheet = a.sheet and l.row = a.row))"
         )
 
     @staticmethod
@@ -813,8 +937,8 @@ def _names(source: Source, alias: str = "") -> str:
     return ", ".join(f'{prefix}"{column.name}"' for column in source.columns)
 
 
-def _row_hash(source: Source) -> str:
-    return "hash(" + ", ".join(f'"{column.name}"' for column in source.columns) + ")"
+def _row_hash(source: Source, alias: str = "") -> str:
+    return f"hash({_names(source, alias)})"
 
 
 def _raw(columns: Sequence[str], alias: str = "r.") -> str:

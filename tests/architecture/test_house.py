@@ -25,6 +25,7 @@ ROOMS: dict[str, float] = {
     "dagster_project.flow.standardise": 2,
     "dagster_project.flow.parse": 3,
     "dagster_project.flow.adapters": 4,
+    "dagster_project.flow.answers": 4,
     "dagster_project.flow.reconcile": 5,
     "dagster_project.flow.foreign": 5.5,
     "dagster_project.flow.freshness": 5.7,

@@ -72,7 +72,19 @@ def test_a_file_is_read_into_rows_bad_rows_and_issues(tmp_path: Path) -> None:
     assert (file.rows_read, file.rows_accepted, file.rows_quarantined, file.rows_skipped) == (3, 1, 1, 1)
     assert (file.unknown_columns, file.numbered, file.rejected) == (("extra",), True, None)
     assert rows(file).columns == [c.name for c in SOURCE.columns] + ["_sheet", "_row", "_answers"]
-    assert rows(file).row(0) == ("01", "V1", 1, Decimal("1.50"), None, date(2021, 3, 4), None, None, None, 3, None)
+    assert rows(file).row(0) == (
+        "01",
+        "V1",
+        1,
+        Decimal("1.50"),
+        None,
+        date(2021, 3, 4),
+        None,
+        None,
+        None,
+        3,
+        None,
+    )
     assert rows(file, "bad").select("line_no", "_row").row(0) == (2, 4)
     assert rules(file) == [(4, "amount", "unreadable_number")]
 
