@@ -2,8 +2,18 @@
     build beside and rename, so that readers of a database in use are not disturbed; here that costs most of a small
     model's time, and nobody reads until the release is made. What does not belong here: hooks, grants, indexes. -#}
 
-{% materialization table, adapter='duckdb' %}
-    {{ return(made_at_once('table')) }}
+{% materialization table, adapter='duckdb', supported_languages=['sql', 'python'] %}
+    {%- if model['language'] == 'sql' -%}
+        {{ return(made_at_once('table')) }}
+    {%- endif -%}
+    {#- dbt lets Python be submitted from a materialization itself only, not from a macro that it calls. -#}
+    {%- set target = this.incorporate(type='table') -%}
+    {%- do drop_relation_if_exists(load_cached_relation(this)) -%}
+    {%- call statement('main', language='python') -%}
+        {{ py_write_table(temporary=false, relation=target, compiled_code=compiled_code) }}
+    {%- endcall -%}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [target]}) }}
 {% endmaterialization %}
 
 {% materialization view, adapter='duckdb' %}
