@@ -496,7 +496,8 @@ class Reconciler:
             "create or replace temp table chain as select *, coalesce("
             "row_hash = lag(row_hash) over (partition by key_hash order by turn, sheet, row), false) as is_repeat "
             f"from (select p.*, n.key_hash, {_row_hash(source, 'p')} as row_hash "
-            f"from {self._placed(source)} as p join (select file_no, sheet, row, hash(base, to_sheet, to_row) as key_hash from {answers} union "
+            f"from {self._placed(source)} as p join ("
+            f"select file_no, sheet, row, hash(base, to_sheet, to_row) as key_hash from {answers} union "
             f"select base, to_sheet, to_row, hash(base, to_sheet, to_row) from {answers}"
             ") as n using (file_no, sheet, row))"
         )
