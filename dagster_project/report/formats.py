@@ -14,14 +14,10 @@ from dagster_project.messages import known_keys, message
 
 HARD_SPACE = "\u00a0"
 MINUS = "\u2212"
+FORMULA = r"^[=+\-@\t\r]"  # a text that a spreadsheet would read as a formula
 _DECIMALS = {"count": 0, "sek": 1, "share": 1}
 _PERIOD = re.compile(r"(\d{4})(?:-([QTH])(\d))?(-ytd|-r12)?")
 _MONTHS_IN = {"Q": 3, "T": 4, "H": 6}
-
-
-def neutral(text: str) -> str:
-    """A text for a cell that a spreadsheet will not read as a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from datetime import date
 from pathlib import Path
 
 from dagster_project.report.site import write_site
+from dagster_project.report.workbook import write_workbook
 from dagster_project.settings import Settings
 
-REPORTS = (write_site,)
+REPORTS = (write_site, write_workbook)
 
 
 def render(database: Path, folder: Path, settings: Settings, as_of: date) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from datetime import date
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag
@@ -14,7 +15,7 @@ import pytest
 
 from dagster_project.report.formats import Formats
 from dagster_project.report.render import render
-from dagster_project.report.site import write_site
+from dagster_project.report.site import records, write_site
 from dagster_project.settings import load_settings
 from tests.golden.conftest import AS_OF, Published
 
@@ -132,15 +133,51 @@ def test_every_indicator_shows_what_the_mart_holds(release: Published, pages: di
 def test_the_downloads_hold_every_record(release: Published, site: Path) -> None:
     counts = dict(
         release.table(
-            "select kpi_id, count(*) from kpi_evidence where member_code = 'ALL' group by kpi_id"
+            "select kpi_id, count(*) from kpi_evidence_register where member_code = 'ALL' group by kpi_id"
         ).rows()
     )
     assert len(counts) > 40
-    for kpi_id, count in counts.items():
-        with (site / "records" / f"{kpi_id}.csv").open(encoding="utf-8-sig", newline="") as file:
+    counts |= {
+        table: release.table(f"select count(*) from {table}").item()
+        for table in ("fct_invoice_line", "fct_invoice")
+    }
+    for name, count in counts.items():
+        with (site / "records" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.reader(file, delimiter=";"))
-        assert len(rows) - 1 == count, kpi_id
-        assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row), kpi_id
+        assert len(rows) - 1 == count, name
+        assert not any(cell[:1] in ("=", "+", "@") for row in rows for cell in row), name
+
+
+def test_the_ledgers_indicators_share_a_file_whose_classes_give_their_figures(
+    release: Published, pages: dict[Path, Html], site: Path
+) -> None:
+    with (site / "records" / "fct_invoice_line.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    amounts = {}
+    for row in rows:
+        if row["Bokföringsdatum"][:4] == "2022":
+            amount = Decimal(row["Belopp exkl. moms"].replace(",", "."))
+            amounts[row["Klass"]] = amounts.get(row["Klass"], 0) + amount
+    [(wild, known)] = release.table(
+        "select numerator, denominator from kpi_values where kpi_id = 'off_contract_rate_value' "
+        "and period = '2022' and member_code = 'ALL' and category_group = 'ALL'"
+    ).rows()
+    assert float(amounts["wild"]) == pytest.approx(wild)
+    assert float(sum(amounts[one] for one in ("on_contract", "over_ceiling", "wild"))) == pytest.approx(known)
+    page = pages[site / "indicators" / "off_contract_rate_value.html"]
+    assert "../records/fct_invoice_line.csv" in page.links
+
+
+def test_a_file_that_does_not_hold_all_says_so(
+    release: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "IN_FILE", 50)
+    written(release, tmp_path)
+    for name in ("fct_invoice_line", "sme_bid_share"):
+        assert len((tmp_path / "records" / f"{name}.csv").read_text(encoding="utf-8-sig").splitlines()) == 51
+    for name in ("off_contract_rate_value", "sme_bid_share"):
+        text = (tmp_path / "indicators" / f"{name}.html").read_text(encoding="utf-8")
+        assert "Det är de nyaste av" in text
 
 
 def test_the_same_tables_give_the_same_bytes(release: Published, site: Path, tmp_path: Path) -> None:

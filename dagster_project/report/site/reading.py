@@ -7,13 +7,14 @@ any arithmetic on figures.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
+import polars as pl
 
 from dagster_project.contracts import load_contracts
 from dagster_project.messages import known_keys, message
@@ -111,6 +112,10 @@ class Reading:
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
+    def frame(self, query: str, arguments: Mapping[str, object] | None = None) -> pl.DataFrame:
+        """The rows of a query as a frame; `arguments` by the names that stand after `$` in it."""
+        return self.con.sql(query, params=dict(arguments or {})).pl()
+
     def one(self, query: str, arguments: Sequence[object] = ()) -> Any:
         """The first column of a query's first row, or None."""
         found = self.con.execute(query, list(arguments)).fetchone()
@@ -121,6 +126,14 @@ class Reading:
         """The tables and views of the release."""
         query = "select table_name from information_schema.tables where table_schema = 'main'"
         return frozenset(row["table_name"] for row in self.rows(query))
+
+    @functools.cached_property
+    def units(self) -> dict[str, dict[str, str]]:
+        """The unit of each column that has one, by table and column, from the data dictionary."""
+        units: dict[str, dict[str, str]] = {}
+        for row in self.rows('select "table", "column", unit from mart_columns where unit is not null'):
+            units.setdefault(row["table"], {})[row["column"]] = row["unit"]
+        return units
 
     @functools.cached_property
     def release(self) -> dict[str, Any]:

@@ -1,29 +1,34 @@
-"""The records behind an indicator: the newest in the page, and as many as a spreadsheet bears as a download.
+"""The records behind an indicator: the newest in the page, and as many as a file bears as a download.
 
-What belongs here: reading `kpi_evidence` and writing its file. What does not: the sum of the records, which is
-`kpi_values`.
+The ledger's indicators rest on the same lines and share their file: its column of classes says which of them count.
+
+What belongs here: reading `kpi_evidence` and the ledger, and writing their files. What does not: the sum of the
+records, which is `kpi_values`.
 """
 
 from __future__ import annotations
 
-import csv
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from itertools import groupby, islice
+from pathlib import Path
 from typing import Any
 
-from dagster_project.report.formats import neutral
+import polars as pl
+
+from dagster_project.messages.marts import column_heading, table_heading
+from dagster_project.report.formats import FORMULA
 from dagster_project.report.site.page import Work
 from dagster_project.report.site.reading import ALL, Reading
 
 IN_PAGE = 200
-IN_FILE = 100_000
-BATCH = 10_000
+IN_FILE = 1_000_000
+BATCH = 100_000
 REGISTER = "kpi_evidence_register"
-Day = tuple[str, str | None, date | None, int]  # indicator, exclusion, day, records
+LINES = "fct_invoice_line"
+INVOICES = "fct_invoice"
+Day = tuple[str | None, date | None, int]  # exclusion, day, records
 COLUMNS = (
     "record_kind",
     "record_id",
@@ -36,99 +41,161 @@ COLUMNS = (
     "source_file",
     "source_row",
 )
+NONE = pl.DataFrame(schema=dict.fromkeys(COLUMNS, pl.String))
 
 
 @dataclass(frozen=True)
 class Records:
-    """An indicator's records: how many there are, how many its file holds, and the newest of them."""
+    """An indicator's records: how many there are, the newest of them, and why some do not count.
+
+    `path` is the file to download, of which `file_total` rows exist and `in_file` are there; `shared` says what the
+    rows are where the file is the ledger's and not the indicator's own.
+    """
 
     path: str
     total: int
     in_file: int
+    file_total: int
+    shared: str
     newest: list[dict[str, Any]]
     reasons: list[tuple[str, int]]
 
 
+def download(row: Mapping[str, Any]) -> str:
+    """Where the records of an indicator, a row of `kpi_catalogue`, are below the site's folder."""
+    return f"records/{_ledger(row) or row['kpi_id']}.csv"
+
+
+def parquet(row: Mapping[str, Any]) -> str:
+    """Where they are whole, below the release's folder."""
+    return f"parquet/{_ledger(row) or REGISTER}.parquet"
+
+
+def _ledger(row: Mapping[str, Any]) -> str | None:
+    """The table that holds the records of a ledger's indicator; None for the registers'."""
+    if not row["has_own_dimensions"]:
+        return None
+    return INVOICES if row["record_kind"] == "invoice" else LINES
+
+
 def write_records(work: Work) -> dict[str, Records]:
-    """Write every indicator's newest records as CSV; at most `IN_FILE` each, so that memory and files stay bounded."""
+    """Write the records of every indicator as CSV, the newest first; at most `IN_FILE` rows in a file."""
     reading = work.reading
     (work.folder / "records").mkdir(exist_ok=True)
+    registers = _registers(reading)
+    shared = {_ledger(row) for row in reading.catalogue.values()}
+    ledgers = {table: _write_ledger(work, table) for table in (LINES, INVOICES) if table in shared}
     told: dict[str, Records] = {}
-    if REGISTER in reading.tables:
-        # One look at the registers' evidence, which is a table; the ledger's is a view over every line.
-        days = _days(reading, REGISTER, "true")
-        for kpi_id, rows in groupby(_rows(reading, REGISTER, "true"), key=lambda row: row[0]):
-            if kpi_id in reading.catalogue:
-                told[kpi_id] = _written(work, kpi_id, [one for one in days if one[0] == kpi_id], rows)
-    for kpi_id in reading.catalogue:
-        if kpi_id not in told:
+    for kpi_id, row in reading.catalogue.items():
+        table = _ledger(row)
+        if table is None:
+            days, frame = registers.get(kpi_id, ([], NONE))
+            headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
+            held = [frame.select(COLUMNS).head(IN_FILE)]
+            in_file = _write(work.folder / download(row), reading, held, headings)
+            told[kpi_id] = _told(reading, row, days, frame, in_file, frame.height, "")
+        else:
             mine = f"kpi_id = '{kpi_id}'"
-            days = _days(reading, "kpi_evidence", mine)
-            first = _first_day(days)
-            since = f"{mine} and event_date >= date '{first}'" if first else mine
-            told[kpi_id] = _written(
-                work, kpi_id, days, _rows(reading, "kpi_evidence", since, f"limit {IN_FILE}")
+            days = _days(reading, "kpi_evidence", mine)[kpi_id]
+            since = _since(((day, count) for _, day, count in days), IN_PAGE)
+            frame = _rows(reading, "kpi_evidence", f"{mine} and {since.format(date='event_date')}", IN_PAGE)
+            told[kpi_id] = _told(
+                reading, row, days, frame, *ledgers[table], table_heading(table, reading.language)
             )
     return told
 
 
-def _written(work: Work, kpi_id: str, days: list[Day], rows: Iterable[tuple[Any, ...]]) -> Records:
-    reading = work.reading
+def _told(
+    reading: Reading,
+    row: Mapping[str, Any],
+    days: Iterable[Day],
+    frame: pl.DataFrame,
+    in_file: int,
+    file_total: int,
+    shared: str,
+) -> Records:
     reasons: Counter[str] = Counter()
-    for _, exclusion, _, count in days:
+    for exclusion, _, count in days:
         reasons[exclusion or ""] += count
-    path = f"records/{kpi_id}.csv"
-    newest: list[dict[str, Any]] = []
-    in_file = 0
-    with (work.folder / path).open("w", encoding="utf-8-sig", newline="") as file:
-        out = csv.writer(file, delimiter=";" if reading.language == "sv" else ",", lineterminator="\r\n")
-        out.writerow([reading.say(f"report.records.{column}") for column in COLUMNS])
-        for row in islice(rows, IN_FILE):
-            out.writerow([_cell(reading, value) for value in row[1:]])
-            in_file += 1
-            if len(newest) < IN_PAGE:
-                newest.append(_worded(reading, dict(zip(COLUMNS, row[1:], strict=True))))
-    worded = [
-        (reading.exclusion(exclusion) if exclusion else reading.say("report.counted"), count)
-        for exclusion, count in sorted(reasons.items())
-    ]
-    return Records(path, reasons.total(), in_file, newest, worded)
+    return Records(
+        download(row),
+        reasons.total(),
+        in_file,
+        file_total,
+        shared,
+        [_worded(reading, one) for one in frame.select(COLUMNS).head(IN_PAGE).iter_rows(named=True)],
+        [
+            (reading.exclusion(exclusion) if exclusion else reading.say("report.counted"), count)
+            for exclusion, count in sorted(reasons.items())
+        ],
+    )
 
 
-def _days(reading: Reading, evidence: str, where: str) -> list[Day]:
+def _registers(reading: Reading) -> dict[str, tuple[list[Day], pl.DataFrame]]:
+    """The registers' evidence by indicator, in one look: it is a table, where the ledger's is a view of every line."""
+    if REGISTER not in reading.tables:
+        return {}
+    days = _days(reading, REGISTER, "true")
+    parts = _rows(reading, REGISTER, "true").partition_by("kpi_id", as_dict=True)
+    return {str(kpi_id): (days[str(kpi_id)], frame) for (kpi_id,), frame in parts.items()}
+
+
+def _write_ledger(work: Work, table: str) -> tuple[int, int]:
+    """Write the newest rows of a ledger's table; returns how many the file holds, and how many there are."""
+    reading = work.reading
+    days = reading.con.execute(f"select booking_date, count(*) from {table} group by all").fetchall()
+    total = sum(count for _, count in days)
+    language = reading.language
+    columns = [name for name, *_ in reading.con.execute(f"describe {table}").fetchall()]
+    since = _since(days, IN_FILE).format(date="booking_date")
+    # A cursor of its own: other queries are made while these rows are read.
+    batches = (
+        reading.con.cursor()
+        .sql(
+            f"from {table} where {since} "
+            f"order by booking_date desc nulls last, source_file, source_row limit {IN_FILE}"
+        )
+        .to_arrow_reader(BATCH)
+    )
+    headings = [column_heading(table, name, language) for name in columns]
+    frames = (pl.DataFrame(batch) for batch in batches)
+    return _write(work.folder / "records" / f"{table}.csv", reading, frames, headings), total
+
+
+def _days(reading: Reading, evidence: str, where: str) -> dict[str, list[Day]]:
     """How many records each day has, by indicator and by why they do not count."""
     query = (
         f"select kpi_id, exclusion, event_date, count(*) from {evidence} "
         f"where member_code = '{ALL}' and {where} group by all"
     )
-    return reading.con.execute(query).fetchall()
+    days: dict[str, list[Day]] = defaultdict(list)
+    for kpi_id, *day in reading.con.execute(query).fetchall():
+        days[kpi_id].append(tuple(day))
+    return days
 
 
-def _first_day(days: list[Day]) -> date | None:
-    """The day from which there are records enough for the file, so that an older ledger need not be sorted.
-
-    None where all records are needed.
-    """
+def _since(days: Iterable[tuple[date | None, int]], wanted: int) -> str:
+    """A condition on `{date}` that leaves rows enough, so that an older ledger need not be sorted."""
     by_day: Counter[date] = Counter()
-    for _, _, day, count in days:
+    for day, count in days:
         if day is not None:
             by_day[day] += count
     found = 0
     for day in sorted(by_day, reverse=True):
         found += by_day[day]
-        if found >= IN_FILE:
-            return day
-    return None
+        if found >= wanted:
+            return f"{{date}} >= date '{day}'"
+    return "true"
 
 
-def _rows(reading: Reading, evidence: str, where: str, limit: str = "") -> Iterator[tuple[Any, ...]]:
-    """The records of each indicator, the newest first, each with the members that it belongs to."""
+def _rows(reading: Reading, evidence: str, where: str, limit: int | None = None) -> pl.DataFrame:
+    """The records of each indicator, the newest first, each with the codes of the members that it belongs to."""
     order = "order by kpi_id, event_date desc nulls last, record_id, source_file, source_row, numerator"
-    # A cursor of its own: other queries are made while these rows are read.
-    cursor = reading.con.cursor().execute(
+    return reading.frame(
         f"""
         with chosen as materialized (
-            select * from {evidence} where member_code = '{ALL}' and {where} {order} {limit}
+            select * from {evidence} where member_code = '{ALL}' and {where} {order}
+            {f"limit {limit}" if limit else ""}
         ),
         owners as (
             select kpi_id, record_id, string_agg(distinct member_code, ' ' order by member_code) as members
@@ -137,25 +204,47 @@ def _rows(reading: Reading, evidence: str, where: str, limit: str = "") -> Itera
             group by kpi_id, record_id
         )
         select
-            kpi_id, record_kind, record_id, event_date, coalesce(members, ''), category_group, numerator,
+            kpi_id, record_kind, record_id, event_date, coalesce(members, '') as members, category_group, numerator,
             denominator, exclusion, source_file, source_row
         from chosen left join owners using (kpi_id, record_id)
         {order}
         """
     )
-    while batch := cursor.fetchmany(BATCH):
-        yield from batch
 
 
-def _cell(reading: Reading, value: object) -> object:
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        text = format(value.normalize(), "f")
-        return text.replace(".", ",") if reading.language == "sv" else text
-    if isinstance(value, date | int):
-        return value
-    return neutral(str(value))
+def _write(path: Path, reading: Reading, frames: Iterable[pl.DataFrame], headings: list[str]) -> int:
+    """Write frames to one file as the organisation's spreadsheet reads it; returns the number of rows."""
+    separator = ";" if reading.language == "sv" else ","
+    rows = 0
+    with path.open("wb") as file:
+        head = pl.DataFrame(schema=dict.fromkeys(headings, pl.String))
+        head.write_csv(file, include_bom=True, separator=separator, line_terminator="\r\n")
+        for frame in frames:
+            _as_text(reading, frame).write_csv(
+                file, include_header=False, separator=separator, line_terminator="\r\n"
+            )
+            rows += frame.height
+    return rows
+
+
+def _as_text(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
+    """Numbers with the decimals that they carry and the language's point; texts that begin no formula."""
+    cells = []
+    for name, dtype in frame.schema.items():
+        column = pl.col(name)
+        if dtype.is_decimal() or dtype.is_float():
+            text = column.cast(pl.String)
+            shorter = text.str.strip_chars_end("0").str.strip_chars_end(".")
+            text = pl.when(text.str.contains(".", literal=True)).then(shorter).otherwise(text)
+            cells.append(text.str.replace(".", ",", literal=True) if reading.language == "sv" else text)
+        elif dtype == pl.String:
+            begins = column.str.contains(FORMULA).fill_null(value=False)
+            cells.append(
+                pl.when(begins).then(pl.concat_str(pl.lit("'"), column)).otherwise(column).alias(name)
+            )
+        else:
+            cells.append(column.cast(pl.String))
+    return frame.select(cells)
 
 
 def _worded(reading: Reading, row: dict[str, Any]) -> dict[str, Any]:
