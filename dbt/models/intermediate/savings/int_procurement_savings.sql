@@ -33,7 +33,7 @@ counted as (
         sum(remainder_amount) as remainder_amount,
         -- Large numbers: squared errors in millions of kronor.
         sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 2)') }}) as remainder_squares,
-        sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 4)') }}) as remainder_fourths
+        sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 4) / (bid_count - 2)') }}) as remainder_doubts
     from savings
     where is_counted
     group by procurement_id
@@ -100,7 +100,7 @@ select
     counted.artefact_amount,
     counted.remainder_amount,
     counted.remainder_squares,
-    counted.remainder_fourths,
+    counted.remainder_doubts,
     case
         when counted.procurement_id is null then coalesce(reasons.reason, 'no_bids_or_calculation')
     end as reason,

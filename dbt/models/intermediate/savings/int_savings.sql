@@ -202,7 +202,7 @@ by_negotiated_bid as (
         winners.first_price as before_amount,
         winners.price as after_amount,
         winners.first_price - winners.price as saving_amount,
-        'Vinnarens första pris minus det slutliga. Ett högt första bud ger en större besparing.' as assumptions,
+        'Vinnarens första pris minus det slutliga. Ett högt första bud ger större besparing.' as assumptions,
         lots_with_bids.source_file,
         lots_with_bids.source_row
     from winners
@@ -271,14 +271,15 @@ candidates as (
 placed as (
     select
         *,
-        case method when 'basket' then 1 when 'negotiation' then 2 when 'market_price' then 3 end as method_order
+        list_position(['basket', 'negotiation', 'market_price'], method) as method_order
     from candidates
 ),
 
 ordered as (
     select
         *,
-        min(method_order) filter (where saving_amount is not null) over (partition by procurement_id) as first_order
+        min(method_order) filter (where saving_amount is not null)
+            over (partition by procurement_id) as first_order
     from placed
 )
 
@@ -288,7 +289,8 @@ select
     method,
     (['A', 'B', 'C'])[method_order] as evidence_grade,
     saving_amount is not null as is_computed,
-    coalesce(saving_amount is not null and reason is null and method_order = first_order, false) as is_counted,
+    coalesce(saving_amount is not null and reason is null and method_order = first_order, false)
+        as is_counted,
     coalesce(
         reason,
         case when method_order > first_order then (['basket_counts', 'negotiation_counts'])[first_order] end
