@@ -33,7 +33,8 @@ counted as (
         sum(remainder_amount) as remainder_amount,
         -- Large numbers: squared errors in millions of kronor.
         sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 2)') }}) as remainder_squares,
-        sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 4) / (bid_count - 2)') }}) as remainder_doubts
+        sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 4) / (bid_count - 2)') }})
+            as remainder_doubts
     from savings
     where is_counted
     group by procurement_id

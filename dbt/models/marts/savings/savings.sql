@@ -32,7 +32,8 @@ select
     {% endfor %}
     {% for end, sign in [('low', '-'), ('high', '+')] %}
     cast(
-        savings.remainder_amount {{ sign }} savings.remainder_error_amount * {{ remainder_quantile('1', '(1.0 / (savings.bid_count - 2))') }}
+        savings.remainder_amount
+        {{ sign }} savings.remainder_error_amount * {{ remainder_quantile('1', '(1.0 / (savings.bid_count - 2))') }}
         as decimal(18, 2)
     ) as remainder_{{ end }}_amount,
     {% endfor %}
