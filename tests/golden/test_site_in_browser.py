@@ -32,6 +32,13 @@ KINDS = (
     "environment.html",
     "contracts.html",
     "suppliers.html",
+    "spend-cube.html",
+    "direct-awards.html",
+    "environmental-spend.html",
+    "contract-calendar.html",
+    "coordination-potential.html",
+    "preparedness.html",
+    "supplier-concentration.html",
     "quality.html",
     "release.html",
 )

@@ -186,6 +186,39 @@ def columns(values: Sequence[tuple[str, str, float, str]], *, title: str) -> Mar
     return _svg("".join(parts), title, WIDTH, HEIGHT, "chart")
 
 
+def areas(
+    rows: Sequence[tuple[str, Sequence[tuple[float, str]]]], labels: Sequence[tuple[str, str]], *, title: str
+) -> Markup:
+    """Squares in a grid: a row for each name, a column for each label of two lines; a value is its square's area.
+
+    Each value comes with what its mark says. All squares are to one scale; nothing is drawn for zero.
+    """
+    gap = (WIDTH - LEFT - RIGHT) / max(len(labels), 1)
+    tall = min(gap, 96) + 28
+    height = tall * len(rows) + BOTTOM
+    most = max((value for _, values in rows for value, _ in values), default=0) or 1.0
+    parts = []
+    for index, (name, values) in enumerate(rows):
+        floor = tall * (index + 1)
+        parts.append(f'<text class="name start" x="0" y="{floor - tall + 16:.1f}">{escape(name)}</text>')
+        parts.append(
+            f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{floor:.1f}" y2="{floor:.1f}"/>'
+        )
+        for place, (value, told) in enumerate(values):
+            side = math.sqrt(max(value, 0) / most) * min(gap, 96) * 0.94
+            if side > 0:
+                x = LEFT + gap * (place + 0.5) - side / 2
+                parts.append(
+                    f'<rect class="column" x="{x:.1f}" y="{floor - side:.1f}" width="{side:.1f}" '
+                    f'height="{side:.1f}"><title>{escape(told)}</title></rect>'
+                )
+    for place, (label, below) in enumerate(labels):
+        x = LEFT + gap * (place + 0.5)
+        parts.append(f'<text class="tick middle" x="{x:.1f}" y="{height - 18:.1f}">{escape(label)}</text>')
+        parts.append(f'<text class="tick middle" x="{x:.1f}" y="{height - 4:.1f}">{escape(below)}</text>')
+    return _svg("".join(parts), title, WIDTH, math.ceil(height), "chart")
+
+
 def _funnel_y(share: float) -> float:
     return HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM)
 

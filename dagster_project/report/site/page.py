@@ -30,8 +30,8 @@ class Work:
 class Made:
     """One page: where it lies below the site's folder, its template, title and what the template shows.
 
-    `figures` are what the filters switch between; without them the page has no filters. `files` names the script
-    that holds a member's figures, for a page that does not carry them itself.
+    `figures` are what the filters switch between, for the kinds of period in `period_types`; without them the page
+    has no filters. `files` names the script that holds a member's figures, for a page that does not carry them itself.
     """
 
     path: str
@@ -41,13 +41,15 @@ class Made:
     figures: Figures | None = None
     files: dict[str, str] = field(default_factory=dict)
     blank: Cells | tuple[str, ...] = ()
+    period_types: tuple[str, ...] = PERIOD_TYPES
 
 
 @dataclass(frozen=True)
 class Kind:
     """A kind of page: made where the release has all the tables in `needs`; `order` is its place in the menu.
 
-    `menu` is the page that the menu leads to, or None for pages that are reached from others.
+    `menu` is the page that the menu leads to, or None for pages that are reached from others. `under` names the kind
+    that it stands under: the menu then has only that one, whose pages all list each other.
     """
 
     name: str
@@ -55,9 +57,10 @@ class Kind:
     needs: frozenset[str]
     make: Callable[[Work], Iterator[Made]]
     menu: str | None = None
+    under: str | None = None
 
 
-def filters(reading: Reading) -> dict[str, Any]:
+def filters(reading: Reading, period_types: tuple[str, ...] = PERIOD_TYPES) -> dict[str, Any]:
     """The choices of member and period, as the page's form lists them."""
     by_type = [
         (
@@ -68,7 +71,7 @@ def filters(reading: Reading) -> dict[str, Any]:
                 if period.period_type == kind
             ],
         )
-        for kind in PERIOD_TYPES
+        for kind in period_types
     ]
     return {
         "members": reading.members,

@@ -72,10 +72,26 @@ def _environment(work: Work, found: list[Kind]) -> jinja2.Environment:
         word=reading.code,
         fmt=reading.formats,
         reading=reading,
-        menu=[(kind.name, kind.menu, reading.say(f"report.menu.{kind.name}")) for kind in found if kind.menu],
+        menu=[
+            (kind.name, kind.menu, reading.say(f"report.menu.{kind.name}"))
+            for kind in found
+            if kind.menu and not kind.under
+        ],
+        families={kind.name: _family(kind, found, reading) for kind in found},
         organisation=reading.settings.display_name,
     )
     return environment
+
+
+def _family(kind: Kind, found: list[Kind], reading: Reading) -> list[tuple[str, str, str]]:
+    """The pages that stand under one entry of the menu, that entry's first; empty where it stands alone."""
+    head = kind.under or kind.name
+    pages = [
+        (one.name, one.menu, reading.say(f"report.menu.{one.name}"))
+        for one in sorted(found, key=lambda one: (one.name != head, one.order))
+        if one.menu and head in (one.name, one.under)
+    ]
+    return pages if len(pages) > 1 else []
 
 
 def _write(environment: jinja2.Environment, work: Work, kind: Kind, made: Made) -> None:
@@ -84,12 +100,13 @@ def _write(environment: jinja2.Environment, work: Work, kind: Kind, made: Made) 
     context: dict[str, Any] = {
         "root": "../" * made.path.count("/"),
         "here": kind.name,
+        "head": kind.under or kind.name,
         "title": made.title,
         "filters": None,
         "figures_json": None,
     }
     if made.figures is not None:
-        choices = filters(work.reading)
+        choices = filters(work.reading, made.period_types)
         context["filters"] = choices
         context["figures_json"] = script_json(
             {
