@@ -96,6 +96,7 @@ def run(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bo
         if refresh.nothing_new():
             console.nothing_new(refresh)
         else:
+            refresh.prepare()
             from dagster_project.orchestration.execute import execute
 
             execute(refresh)
@@ -114,6 +115,7 @@ def check(data: Path | None, as_of: date | None, wait: bool) -> None:
     from dagster_project.report import console
 
     with _opened(data, as_of, False, wait, may_publish=False) as refresh:
+        refresh.prepare()
         refresh.arrive()
         refresh.judge_arrivals(keep=False)
         console.checked(refresh)

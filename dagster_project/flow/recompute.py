@@ -15,11 +15,11 @@ from pathlib import Path
 import duckdb
 
 from dagster_project.flow import build
+from dagster_project.flow.dbt_process import REMEMBERED
 from dagster_project.flow.releases import PublishError
 from dagster_project.settings import Workspace, environment
 
 FIGURES = "int_kpi_figures"
-REMEMBERED = "partial_parse.msgpack"
 SAID = 600  # characters of what dbt said last
 
 

@@ -36,11 +36,12 @@ from dagster_project.flow import (
     validate,
 )
 from dagster_project.flow.adapters import ADAPTERS
+from dagster_project.flow.dbt_process import DbtProcess
 from dagster_project.flow.ingest import Delivery, deliveries, shown_name
+from dagster_project.flow.judging import JudgeApart, Verdict, judge
 from dagster_project.flow.lock import FolderLock
 from dagster_project.flow.parse import ParsedFile, clear_scratch, forget_parsed, parse_delivery
 from dagster_project.flow.reconcile import Reconciled, Reconciler
-from dagster_project.flow.validate import Verdict
 from dagster_project.flow.values.identity import key_id, pseudonym_key
 from dagster_project.messages import message
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace, load_settings
@@ -110,6 +111,8 @@ class Refresh:
         self.release: releases.Release | None = None
         self.rejected: Path | None = None
         self._lock = FolderLock(workspace, wait=wait)
+        self._judge: JudgeApart | None = None
+        self._dbt: DbtProcess | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
 
     def __enter__(self) -> Self:
@@ -131,6 +134,9 @@ class Refresh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close()
+        for helper in (self._judge, self._dbt):
+            if helper is not None:
+                helper.close()
         if self.may_publish:
             published = self.release.release_id if self.release else None
             history.record(self.workspace, self.run_id, self.ending or "failed", published)
@@ -184,6 +190,16 @@ class Refresh:
         """The expected deliveries and whether they came; before this run has reconciled, as the run before saw it."""
         arrivals = self.arrivals if self.reconciled else freshness.remembered(self.workspace)
         return freshness.due(self.settings, arrivals, self.as_of)
+
+    def prepare(self) -> None:
+        """Have what takes seconds to load make itself ready, in processes of their own, while deliveries are read.
+
+        Called by whoever goes on to all of the steps. Judging works without, and dbt is then prepared when it is used.
+        """
+        if self._judge is None:
+            self._judge = JudgeApart(self.workspace.warehouse / "logs" / "judging.log")
+        if self.may_publish and self._dbt is None:
+            self._dbt = DbtProcess(build.build_database(self.workspace).with_name("target"))
 
     # -- steps -----------------------------------------------------------------------------------------------------
 
@@ -256,6 +272,7 @@ class Refresh:
                 self.unknown_folders,
                 self.due,
                 self.accept_quarantine,
+                self._judge or judge,
             )
         self._stop_if_told(keep)
         if self.accept_quarantine and self._connection is not None:
@@ -269,10 +286,12 @@ class Refresh:
         assert self._connection is not None
         closed.keep(self._connection, self.workspace, folder)
 
-    def open_for_dbt(self) -> Path:
-        """Let go of the build databases; the target folder beside them, where dbt is to work."""
+    def open_for_dbt(self) -> DbtProcess:
+        """Let go of the build databases; the dbt that is to work on them."""
         self._close()
-        return build.build_database(self.workspace).with_name("target")
+        self.prepare()
+        assert self._dbt is not None
+        return self._dbt
 
     def judge_marts(self, manifest: Path) -> list[Verdict]:
         """The second border; writes the marts that describe the run. Sets the ending to `stopped` likewise."""
@@ -280,7 +299,7 @@ class Refresh:
         with self.timed("judge marts"):
             self._connection = build.connect(self.workspace)
             self._attach_before(self._connection)
-            verdicts = validate.judge_marts(self._connection, batches, judgements)
+            verdicts = validate.judge_marts(self._connection, batches, judgements, self._judge or judge)
             self._connection.execute("drop schema before cascade")
             self.verdicts = [*self.verdicts, *verdicts]
             build.write_verdicts(self._connection, self.verdicts)

@@ -7,11 +7,9 @@ is acceptable. What does not belong here: finding wrong rows, or acting on the v
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 import duckdb
 import polars as pl
@@ -19,29 +17,9 @@ import polars as pl
 from dagster_project.contracts import Source
 from dagster_project.expectations import BatchQuery, Judgement, Rule
 from dagster_project.flow.freshness import Due
+from dagster_project.flow.judging import Expectation, Judge, Suite, Verdict, judge
 from dagster_project.flow.reconcile import Reconciled
 from dagster_project.settings import Settings
-
-EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The result of one expectation: what was expected, what was seen, and whether publication stops on it."""
-
-    suite: str
-    name: str
-    kind: str  # contract | rule | judgement
-    severity: str  # blocking | warning | info
-    success: bool
-    blocking: bool
-    expected: str
-    observed: str
-    threshold: str
-    examples: str
-    why: str
-    mend_sv: str
-    mend_en: str
 
 
 def stopping(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -82,6 +60,7 @@ def judge_arrivals(
     unknown_folders: Sequence[str],
     due: Sequence[Due],
     accept_quarantine: bool,
+    judged: Judge = judge,
 ) -> list[Verdict]:
     """Verdicts on what arrived.
 
@@ -89,7 +68,7 @@ def judge_arrivals(
     waived are still made and reported, but do not stop.
     """
     frames = _arrival_frames(reconciled, contracts, settings, before, unknown_folders, due)
-    suites: list[tuple[str, pl.DataFrame, list[str], list[_Expectation]]] = []
+    suites: list[Suite] = []
     for judgement in judgements:
         waived = judgement.waived_by_accept_quarantine and accept_quarantine
         suites.append(
@@ -104,7 +83,7 @@ def judge_arrivals(
         if reconciled.sources[name].is_delivered:
             frame, expectations = _rule_frame(source, rules, reconciled)
             suites.append((f"arrivals.{name}", frame, ["file"], expectations))
-    return _judge(suites)
+    return judged(suites)
 
 
 def rows_allowed(settings: Settings, source: str, rows_read: int) -> int:
@@ -194,7 +173,7 @@ def _arrival_frames(
 
 def _rule_frame(
     source: Source, rules: Sequence[Rule], reconciled: Reconciled
-) -> tuple[pl.DataFrame, list[_Expectation]]:
+) -> tuple[pl.DataFrame, list[Expectation]]:
     """One row per file, one column per rule with the number of rows that fail it, and an expectation for each."""
     expected: dict[str, tuple[str, str]] = {}
     for column in source.columns:
@@ -247,7 +226,7 @@ def _rule_frame(
         {"file": files, **{name: [counts.get((file, name), 0) for file in files] for name in expected}}
     )
     expectations = [
-        _Expectation(
+        Expectation(
             name=f"{source.name}: {name}",
             kind=kind,
             severity="warning",
@@ -267,11 +246,14 @@ def _rule_frame(
 
 
 def judge_marts(
-    connection: duckdb.DuckDBPyConnection, batches: Sequence[BatchQuery], judgements: Sequence[Judgement]
+    connection: duckdb.DuckDBPyConnection,
+    batches: Sequence[BatchQuery],
+    judgements: Sequence[Judgement],
+    judged: Judge = judge,
 ) -> list[Verdict]:
     """Verdicts on a candidate. `connection` sees it in schema `main`, and the release before (if any) as `before`."""
     frames = {batch.name: connection.sql(batch.query).pl() for batch in batches}
-    return _judge(
+    return judged(
         [
             (
                 f"marts.{judgement.batch}",
@@ -284,25 +266,8 @@ def judge_marts(
     )
 
 
-# -- Great Expectations --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Expectation:
-    name: str
-    kind: str
-    severity: str
-    blocking: bool
-    type: str
-    arguments: dict[str, Any]
-    why: str
-    mend_sv: str
-    mend_en: str
-    may_be_empty: bool = False
-
-
-def _expectation(judgement: Judgement, waived: bool) -> _Expectation:
-    return _Expectation(
+def _expectation(judgement: Judgement, waived: bool) -> Expectation:
+    return Expectation(
         name=judgement.name,
         kind="judgement",
         severity=judgement.severity,
@@ -319,114 +284,3 @@ def _expectation(judgement: Judgement, waived: bool) -> _Expectation:
 def _index(frame: pl.DataFrame) -> list[str]:
     """The text columns: what an example is named by."""
     return [name for name, kind in frame.schema.items() if kind == pl.String]
-
-
-def _judge(suites: Sequence[tuple[str, pl.DataFrame, list[str], list[_Expectation]]]) -> list[Verdict]:
-    # Importing Great Expectations takes seconds; commands that judge nothing must not pay for it.
-    import great_expectations as gx
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
-
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-    definition = (
-        context.data_sources.add_pandas("arrived")
-        .add_dataframe_asset("frame")
-        .add_batch_definition_whole_dataframe("whole")
-    )
-    verdicts: list[Verdict] = []
-    for suite_name, frame, index, expectations in suites:
-        if frame.is_empty():
-            verdicts += [_of_nothing(suite_name, expectation) for expectation in expectations]
-            continue
-        batch = definition.get_batch(batch_parameters={"dataframe": frame.to_pandas()})
-        suite = gx.ExpectationSuite(
-            name=suite_name,
-            expectations=[
-                ExpectationConfiguration(
-                    type=e.type, kwargs=e.arguments, meta={"position": position}
-                ).to_domain_obj()
-                for position, e in enumerate(expectations)
-            ],
-        )
-        outcome = batch.validate(
-            suite, result_format={"result_format": "COMPLETE", "unexpected_index_column_names": index}
-        )
-        seen: set[int] = set()
-        for result in outcome.results:
-            position = result.expectation_config.meta["position"]
-            seen.add(position)
-            verdicts.append(_verdict(suite_name, expectations[position], result.to_json_dict(), index))
-        for position in set(range(len(expectations))) - seen:
-            raise RuntimeError(f"{suite_name}: {expectations[position].name} gave no result")
-    return verdicts
-
-
-def _of_nothing(suite: str, expectation: _Expectation) -> Verdict:
-    """Not applicable counts as failure, unless it was said to be allowed."""
-    return Verdict(
-        suite=suite,
-        name=expectation.name,
-        kind=expectation.kind,
-        severity=expectation.severity,
-        success=expectation.may_be_empty,
-        blocking=expectation.blocking,
-        expected=_words(expectation),
-        observed="nothing to judge",
-        threshold=_threshold(expectation),
-        examples="",
-        why=expectation.why,
-        mend_sv=expectation.mend_sv,
-        mend_en=expectation.mend_en,
-    )
-
-
-def _verdict(suite: str, expectation: _Expectation, result: Mapping[str, Any], index: list[str]) -> Verdict:
-    raised = _exception(result["exception_info"])
-    detail = result["result"]
-    if raised:
-        observed, examples = f"could not be judged: {raised}", ""
-    elif "unexpected_count" in detail:
-        observed = f"{detail['unexpected_count']} of {detail['element_count']} fail"
-        places = detail.get("unexpected_index_list") or []
-        examples = "; ".join(
-            ", ".join(f"{key}={value}" for key, value in place.items()) for place in places[:EXAMPLES]
-        )
-    else:
-        observed, examples = str(detail.get("observed_value")), ""
-    return Verdict(
-        suite=suite,
-        name=expectation.name,
-        kind=expectation.kind,
-        severity=expectation.severity,
-        success=bool(result["success"]) and not raised,
-        blocking=expectation.blocking,
-        expected=_words(expectation),
-        observed=observed,
-        threshold=_threshold(expectation),
-        examples=examples,
-        why=expectation.why,
-        mend_sv=expectation.mend_sv,
-        mend_en=expectation.mend_en,
-    )
-
-
-def _exception(info: Mapping[str, Any]) -> str:
-    """The message of an exception inside Great Expectations, which `success=False` alone would hide."""
-    if "raised_exception" in info:
-        return str(info["exception_message"]) if info["raised_exception"] else ""
-    return "; ".join(str(entry["exception_message"]) for entry in info.values() if entry["raised_exception"])
-
-
-def _words(expectation: _Expectation) -> str:
-    arguments = ", ".join(f"{key}={value}" for key, value in expectation.arguments.items())
-    return f"{expectation.type}({arguments})"
-
-
-def _threshold(expectation: _Expectation) -> str:
-    bounds = {
-        k: v
-        for k, v in expectation.arguments.items()
-        if k in ("min_value", "max_value", "value_set", "value")
-    }
-    return ", ".join(f"{key}={value}" for key, value in bounds.items())

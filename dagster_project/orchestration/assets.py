@@ -16,7 +16,7 @@ from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
 from dagster_project.orchestration import metadata
-from dagster_project.orchestration.dbt_project import MANIFEST, PROJECT, Translator, dbt_cli, manifest
+from dagster_project.orchestration.dbt_project import MANIFEST, Translator, building, manifest
 from dagster_project.orchestration.resource import RefreshResource
 from dagster_project.report.render import render
 
@@ -49,6 +49,7 @@ def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
     """Files read and standardised, per source and foreign format; nothing at all when nothing is new."""
     if refresh.run.nothing_new():
         return
+    refresh.run.prepare()
     for name in (*_CONTRACTS, *ADAPTERS):
         files = refresh.run.parse(name)
         yield dg.MaterializeResult(
@@ -122,15 +123,8 @@ def arrivals_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> Iterator[Any]:
     """Staging, intermediate and marts."""
     run = refresh.run
-    target = run.open_for_dbt()
     with run.timed("dbt"):
-        invocation = dbt_cli().cli(
-            ["build", "--exclude-resource-type", "unit_test", *PROJECT],
-            manifest=MANIFEST,
-            dagster_dbt_translator=Translator(),
-            context=context,
-            target_path=target,
-        )
+        invocation = building(run.open_for_dbt(), context)
         total = len(context.selected_asset_keys)
         built = 0
         for event in invocation.stream():

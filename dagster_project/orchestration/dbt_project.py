@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource
+from dagster_dbt.dbt_manifest import validate_manifest
+from packaging.version import Version
 
 from dagster_project.flow.build import DBT_DIR
+from dagster_project.flow.dbt_process import PROJECT, DbtProcess
 
 TARGET = DBT_DIR / "target"
 MANIFEST = TARGET / "manifest.json"
 STAMP = TARGET / "parsed_from.sha256"
-PROJECT = ("--project-dir", str(DBT_DIR))
 
 
 class Translator(DagsterDbtTranslator):
@@ -34,6 +38,23 @@ def dbt_cli() -> DbtCliResource:
     """The dbt that was installed beside this Python."""
     executable = Path(sys.executable).with_name("mattstock-dbt")
     return DbtCliResource(project_dir=str(DBT_DIR), profiles_dir=str(DBT_DIR), dbt_executable=str(executable))
+
+
+def building(dbt: DbtProcess, context: dg.AssetExecutionContext) -> DbtCliInvocation:
+    """Tell dbt to build; the invocation whose events are Dagster's.
+
+    Made by hand, because the resource would start a dbt of its own and load a second one into this process.
+    """
+    return DbtCliInvocation(
+        process=dbt.build(),
+        manifest=validate_manifest(MANIFEST),
+        dagster_dbt_translator=Translator(),
+        project_dir=DBT_DIR,
+        target_path=dbt.target,
+        raise_on_error=True,
+        cli_version=Version(version("dbt-core")),
+        context=context,
+    )
 
 
 def manifest() -> Path:
