@@ -165,6 +165,23 @@ class Reading:
         return {row["group_code"]: row["name"] or row["group_code"] for row in rows}
 
     @functools.cached_property
+    def categories(self) -> dict[str, str]:
+        """Category names by code, where they have one."""
+        rows = self.rows(
+            "select category_code, category_name from dim_category where category_name is not null "
+            "order by category_code"
+        )
+        return {row["category_code"]: row["category_name"] for row in rows}
+
+    @functools.cached_property
+    def suppliers(self) -> dict[str, str]:
+        """Registered suppliers' names by id."""
+        rows = self.rows(
+            "select supplier_id, supplier_name from dim_supplier where supplier_name is not null order by supplier_id"
+        )
+        return {row["supplier_id"]: row["supplier_name"] for row in rows}
+
+    @functools.cached_property
     def periods(self) -> dict[str, Period]:
         """The published periods, each kind by time, the kinds as a reader looks for them."""
         rows = self.con.execute(

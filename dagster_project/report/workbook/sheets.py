@@ -6,6 +6,7 @@ such sheet. What does not belong here: how a sheet looks (`book.py`) and how its
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -67,6 +68,25 @@ SHEETS = (
         "wild_amount desc, member_code, category_group, supplier_id",
         where="period = $period",
     ),
+    Sheet(
+        "spend_cube",
+        "amount desc, quarter, member_code, category_code, supplier_id, compliance_class",
+        where="make_date(year, 3 * cast(right(quarter, 1) as integer) - 2, 1) between $period_start and $period_end",
+    ),
+    Sheet("supplier_concentration", "year desc, hhi desc, category_group"),
+    Sheet(
+        "direct_award_watch",
+        "fiscal_year desc, margin_amount, uncovered_amount desc, authority_id, category_code",
+    ),
+    Sheet("environmental_spend", "year desc, emission_kg desc, member_code, category_group"),
+    Sheet(
+        "contract_calendar", "value_amount desc, event_date, contract_id, event_kind, extension_until_date"
+    ),
+    Sheet("coordination_potential", "amount desc, category_code"),
+    Sheet(
+        "preparedness",
+        "members_without_alternative desc, supplier_bought_amount desc, contract_id, supplier_id",
+    ),
     Sheet("environment_levels", "member_code, area, level", where="period = $period"),
     Sheet("dim_contract", "contract_id, supplier_id"),
     Sheet("maturity", "assessment_id, step, perspective, level_rank"),
@@ -114,7 +134,7 @@ def _read(reading: Reading, sheet: Sheet, period: str) -> tuple[int, pl.DataFram
         "period_start": found.start if found else None,
         "period_end": found.end if found else None,
     }
-    given = {name: value for name, value in given.items() if f"${name}" in sheet.where}
+    given = {name: value for name, value in given.items() if re.search(rf"\${name}\b", sheet.where)}
     shown = ", ".join(f'"{column}"' for column in sheet.columns) or "*"
     rows = f'from "{sheet.table}" where {sheet.where}'
     frame = reading.frame(f"select {shown} {rows} order by {sheet.order} limit {sheet.limit}", given)

@@ -31,6 +31,9 @@ CODES = {
     "unit": "measure",
     "direction": "direction",
     "aggregation": "aggregation",
+    "event_kind": "calendar.kind",
+    "required_form": "calendar.form",
+    "value_source": "value_source",
 }
 STATUSES = ("status", "status_before", "status_now", "status_reported")
 LANGUAGES = ("sv", "en")
@@ -38,7 +41,7 @@ UNITS = {"SEK": "money", "share": "share", "count": "count", "year": "plain"}
 
 
 def worded(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with names for indicators, members, groups and sources, and words for codes.
+    """The frame with names for indicators, members, groups, categories, suppliers and sources, and words for codes.
 
     Columns in another language than the organisation's are left out.
     """
@@ -49,6 +52,11 @@ def worded(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
         "member_code": reading.members,
         "category_group": reading.groups | {"ALL": reading.say("report.all_groups")},
     }
+    # A code stays beside its name, for who looks it up in another system.
+    if "category_code" in frame.columns and "category_name" not in frame.columns:
+        known["category_code"] = {code: f"{code} {name}" for code, name in reading.categories.items()}
+    if "supplier_id" in frame.columns and "supplier_name" not in frame.columns:
+        known["supplier_id"] = {code: f"{code} {name}" for code, name in reading.suppliers.items()}
     asked: dict[str, Callable[[str], str]] = {
         "source": reading.source,
         "exclusion": reading.exclusion,
