@@ -21,6 +21,7 @@ from dagster_project.flow.freshness import Due
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.reconcile import ISSUES_SCHEMA, FileCount, Reconciled
 from dagster_project.flow.validate import Verdict
+from dagster_project.messages.marts import column_heading
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
 
 DBT_DIR = PROJECT_ROOT / "dbt"
@@ -283,16 +284,23 @@ def write_verdicts(connection: duckdb.DuckDBPyConnection, verdicts: Sequence[Ver
 def write_dictionary(
     connection: duckdb.DuckDBPyConnection, manifest: Path, also: Mapping[str, Mapping[str, tuple[str, str]]]
 ) -> None:
-    """The mart `mart_columns`: every published column with its type, unit and description, as declared in dbt.
+    """The mart `mart_columns`: every published column with its Swedish name, and its type, unit and
+    description as declared in dbt.
 
     `also` holds type and description by table and column for what is made when the release is built.
     """
-    schema = dict.fromkeys(("table", "column", "type", "unit", "description"), pl.String)
+    schema = dict.fromkeys(("table", "column", "name_sv", "type", "unit", "description"), pl.String)
     _table(connection, "mart_columns", pl.DataFrame(schema=schema), schema="main")
     described = _declared_columns(json.loads(manifest.read_text(encoding="utf-8")))
     unknown: dict[str, str | None] = {"unit": None, "description": None}
     rows: list[dict[str, str | None]] = [
-        {"table": table, "column": column, "type": kind, **described.get((table, column), unknown)}
+        {
+            "table": table,
+            "column": column,
+            "name_sv": column_heading(table, column),
+            "type": kind,
+            **described.get((table, column), unknown),
+        }
         for table, column, kind in connection.execute(
             "select table_name, column_name, data_type from information_schema.columns "
             "where table_schema = 'main' and table_catalog = current_database() "
@@ -302,7 +310,14 @@ def write_dictionary(
     for table, columns in also.items():
         for column, (kind, description) in columns.items():
             rows.append(
-                {"table": table, "column": column, "type": kind, "unit": None, "description": description}
+                {
+                    "table": table,
+                    "column": column,
+                    "name_sv": column_heading(table, column),
+                    "type": kind,
+                    "unit": None,
+                    "description": description,
+                }
             )
     _table(connection, "mart_columns", pl.DataFrame(rows, schema=schema).sort("table"), schema="main")
 

@@ -5,7 +5,8 @@ them in `release.json`. What does not: whether a candidate is good enough (`vali
 rollback and retention (`releases.py`).
 
 The database is a copy of the file that dbt built the marts in, put in order: the build file itself is never published,
-because its writer would shut readers out. What is not for reading lies in another file.
+because its writer would shut readers out. What is not for reading lies in another file. Schema `sv` is made here, over
+what is published.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from dagster_project.flow.releases import (
     sync_file,
     sync_folder,
 )
+from dagster_project.flow.swedish_views import make_swedish_views
 from dagster_project.settings import Settings, Workspace
 
 # No part of a release's identity: they hold run times and ids, or tell how it differs from the release before.
@@ -190,6 +192,7 @@ def build_candidate(build_db: Path, workspace: Workspace, about: ReleaseFacts) -
                     raise PublishError("publish.nothing_built", path=build_db)
                 _put_in_order(connection, about.sort_columns)
                 _fill_releases(connection, workspace, release_id, about)
+                make_swedish_views(connection, "rel")
                 _write_parquet(connection, directory / "parquet")
                 connection.execute("CHECKPOINT rel")
             with _duckdb(spill) as connection:

@@ -150,11 +150,27 @@ def test_a_release_can_be_attached_under_any_name(build: Path, workspace: Worksp
         assert schemas.fetchall() == [("main",)]
 
 
+def test_every_table_is_there_in_swedish_too_under_any_name(build: Path, workspace: Workspace) -> None:
+    release = publish(build, workspace)
+    with duckdb.connect() as c:
+        c.execute("CREATE TABLE releases AS SELECT 'not this one' AS release_id")
+        c.execute(f"ATTACH '{release.database}' AS utfall (READ_ONLY)")
+        assert c.execute("SELECT utgåva, gäller FROM utfall.sv.utgåvor").fetchall() == [(release.release_id, True)]
+        names = c.execute(
+            "SELECT count(*) FROM information_schema.tables WHERE table_catalog = 'utfall' GROUP BY table_schema"
+        ).fetchall()
+        assert names == [(6,), (6,)]
+        # What the list has no name for is not lost: it keeps its own.
+        assert c.execute("SELECT count(*) FROM utfall.sv.fct_line").fetchall() == [(5000,)]
+
+
 def test_comments_follow_tables_views_and_columns(build: Path, workspace: Workspace) -> None:
     release = publish(build, workspace)
     with duckdb.connect(str(release.database), read_only=True) as c:
         tables = dict(c.execute("SELECT table_name, comment FROM duckdb_tables()").fetchall())
-        views = dict(c.execute("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal").fetchall())
+        views = dict(
+            c.execute("SELECT view_name, comment FROM duckdb_views() WHERE schema_name = 'main'").fetchall()
+        )
         columns = c.execute(
             "SELECT table_name, comment FROM duckdb_columns() WHERE column_name = 'amount'"
         ).fetchall()
