@@ -20,7 +20,6 @@ import pytest
 from dagster_project.settings import Workspace
 
 LAST_DAY = {"uhc": "2023-12-31", "sormland_vastmanland": "2025-06-30"}
-NOT_MEANT_TO_COME_OUT = "enabled_savings"
 NOT_IN_SCOPE = ("direct_award", "lov", "framework_call")
 COUNTED_BIDS = ("submitted", "qualified", "rejected")
 Row = dict[str, str]
@@ -85,10 +84,27 @@ def test_every_published_outcome_comes_out(board: Delivered) -> None:
         "select kpi_id, period, published, computed, difference, agrees from published_outcomes"
     )
     assert compared.height == len(board.rows("published_outcomes"))
-    meant = compared.filter(pl.col("kpi_id") != NOT_MEANT_TO_COME_OUT)
-    assert not meant.is_empty()
-    assert meant.filter(~pl.col("agrees").fill_null(False)).rows() == []
-    assert meant["difference"].to_list() == [0.0] * meant.height
+    assert not compared.is_empty()
+    assert compared.filter(~pl.col("agrees").fill_null(False)).rows() == []
+    assert compared["difference"].to_list() == [0.0] * compared.height
+
+
+def test_four_in_ten_savings_of_the_two_regions_cannot_be_computed(
+    delivered: Callable[[str], Delivered],
+) -> None:
+    region = delivered("sormland_vastmanland")
+    years = region.table(
+        "select period, procurements, not_computed_procurements, saving_amount, artefact_amount, "
+        "without_artefact_amount, if_unknown_alike_amount from savings_summary where period_type = 'year' "
+        "and period < '2025' and member_code = 'ALL' and category_group = 'ALL' and method = 'ALL' order by period"
+    )
+    assert years["period"].to_list() == ["2022", "2023", "2024"]
+    assert [float(amount) for amount in years["saving_amount"]] == [85e6, 74.4e6, 68.1e6]
+    for year in years.iter_rows(named=True):
+        assert abs(year["not_computed_procurements"] / year["procurements"] - 0.4) < 0.005
+        # What the published sum does not say: that a part is chance, and that it is a part of all procurements only.
+        assert 0 < year["artefact_amount"] == year["saving_amount"] - year["without_artefact_amount"]
+        assert year["if_unknown_alike_amount"] > 1.6 * float(year["saving_amount"])
 
 
 def test_every_delivered_row_is_accepted_without_a_remark(board: Delivered) -> None:
@@ -111,7 +127,7 @@ def test_counted_by_hand_the_records_give_what_was_published(board: Delivered) -
             digits = int(outcome["decimals"])
             assert round(value, digits) == float(outcome["value"].replace(",", ".")), outcome
             counted += 1
-    assert counted >= (12 if board.organisation == "uhc" else 4)
+    assert counted >= (12 if board.organisation == "uhc" else 7)
 
 
 def _in_scope(board: Delivered) -> Iterator[Row]:
@@ -140,6 +156,33 @@ def _coordinated(board: Delivered, year: str) -> tuple[int, int]:
 def _coordinated_share(board: Delivered, year: str) -> float:
     coordinated, known = _coordinated(board, year)
     return coordinated / known
+
+
+def _enabled_savings(board: Delivered, year: str) -> float:
+    """The first method that applies, from the delivered files: registered, else the bids' mean less the lowest."""
+    registered: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for row in board.rows("savings"):
+        saving = _amount(row["before_amount"]) - _amount(row["after_amount"])
+        registered[row["procurement_id"]][row["method"]] += saving
+    lots: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for bid in board.rows("bids"):
+        if bid["status"] == "qualified" and bid["bid_price"]:
+            lots[bid["procurement_id"], bid["lot_id"]].append(bid)
+    by_bids: dict[str, float] = {}
+    for (name, _), bids in lots.items():
+        won = [_amount(bid["bid_price"]) for bid in bids if bid["winner"] == "ja"]
+        if len(bids) >= 3 and len(won) == 1:
+            mean = sum(_amount(bid["bid_price"]) for bid in bids) / len(bids)
+            by_bids[name] = by_bids.get(name, 0) + mean - won[0]
+    found = 0.0
+    for name in _completed(board, year):
+        methods = registered.get(name, {})
+        found += methods.get("basket", methods.get("negotiation", by_bids.get(name, 0.0)))
+    return found
+
+
+def _amount(text: str) -> float:
+    return float(text.replace(",", "."))
 
 
 def _bids_mean(board: Delivered, year: str) -> float:
@@ -190,6 +233,7 @@ BY_HAND: dict[str, Callable[[Delivered, str], float]] = {
     "coordinated_share": _coordinated_share,
     "coordinated_count": lambda board, year: _coordinated(board, year)[0],
     "bids_mean": _bids_mean,
+    "enabled_savings": _enabled_savings,
     "contract_followup_count": _followups,
     "environment_any_share": _environment_any,
     "plan_completion_share": _plan_completion,

@@ -2,7 +2,7 @@
 
 Members, published outcomes and targets are data (`<organisation>/`); every record is invented. What must come
 out is known before the first record is made (`plan`, `levels`), so that the registers (`procurements`,
-`competition`, `contracts`, `centre`, `ledger`) are drawn as a year's work usually looks and then settled
+`competition`, `contracts`, `centre`, `savings`, `ledger`) are drawn as a year's work usually looks and then settled
 (`settle`) until the figures fit. What does not belong here: planted traps and faults, which the invented
 organisation has (`dagster_project.demo`), and how an indicator is counted.
 """
@@ -20,6 +20,7 @@ from dagster_project.demo.boards.ledger import invoice_rows
 from dagster_project.demo.boards.levels import Levels
 from dagster_project.demo.boards.plan import BOARDS, Board, load_board
 from dagster_project.demo.boards.procurements import add_procurements, add_units
+from dagster_project.demo.boards.savings import add_savings
 from dagster_project.demo.buyers import add_categories
 from dagster_project.demo.facts import Size, World
 
@@ -58,4 +59,5 @@ def board_world(board: Board, invoice_lines: int, seed: int, rng: random.Random)
     offers = add_bids(world, board, levels, cases, rng)
     add_contracts(world, board, levels, cases, offers, rng)
     add_centre(world, board, levels, cases, rng)
+    add_savings(world, board, levels, cases, offers, rng)
     return world

@@ -19,7 +19,7 @@ VARIATION = 0.08
 """How far an unpublished year strays from the nearest published one."""
 NEVER_ABOVE = Fraction(97, 100)
 """No unpublished share is larger."""
-ACCUMULATING = ("staff_turnover", "training_hours_per_employee")
+ACCUMULATING = ("staff_turnover", "training_hours_per_employee", "enabled_savings")
 """What grows over the year, beside the counts: half a year gives half."""
 
 

@@ -1,7 +1,7 @@
 with
 
 purchases as (
-    select * from {{ ref('int_contract_purchases') }}
+    select * from {{ ref('fct_contract_purchase') }}
 )
 
 select

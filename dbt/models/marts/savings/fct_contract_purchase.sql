@@ -1,5 +1,3 @@
-{{ config(materialized='table') }}
-
 -- The one reading of the ledger for what became of savings: purchases on contracts, and wild ones, by month.
 with
 
@@ -41,8 +39,8 @@ select
     bought.category_group,
     -- The last day of the month on which something was booked.
     bought.booking_date,
-    bought.amount,
-    bought.absolute_amount,
+    cast(bought.amount as decimal(18, 2)) as amount,
+    cast(bought.absolute_amount as decimal(18, 2)) as absolute_amount,
     -- Paid at the new price: the saving of a krona paid, not of a krona that would have been.
     savings.saving_amount / nullif(savings.after_amount, 0) as saving_share,
     case
