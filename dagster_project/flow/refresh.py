@@ -28,6 +28,7 @@ from dagster_project.flow import (
     build,
     changes,
     closed,
+    corrections,
     foreign,
     freshness,
     history,
@@ -105,6 +106,7 @@ class Refresh:
         self.deliveries: list[Delivery] = []
         self.parsed: dict[str, list[ParsedFile]] = {}
         self.reconciled: Reconciled | None = None
+        self.workbooks: list[corrections.Workbook] = []
         self.arrivals: list[freshness.Arrival] = []
         self.verdicts: list[Verdict] = []
         self.ending: Ending | None = None
@@ -245,6 +247,9 @@ class Refresh:
             build.write_arrivals(self._connection, self.reconciled, self.deliveries)
             self._see_what_arrived(self._connection)
             build.write_quarantine(self.workspace, self.reconciled)
+            self.workbooks = corrections.write_workbooks(
+                self._connection, self.workspace, self.settings, self.contracts, self.parsed, self.reconciled
+            )
 
     def arrive(self) -> Reconciled:
         """Parse and reconcile everything that is delivered, without judging it."""

@@ -341,6 +341,16 @@ def _open_errors(console: Console, refresh: Refresh) -> None:
             message=row[words],
         )
         console.print("  " + told)
+    _workbooks(console, refresh)
+
+
+def _workbooks(console: Console, refresh: Refresh) -> None:
+    """The correction workbooks: what to send to whom."""
+    if refresh.workbooks:
+        folder = refresh.workbooks[0].path.parent
+        console.print(message("cli.workbooks", count=len(refresh.workbooks), folder=folder))
+    for book in refresh.workbooks[:ERRORS_SHOWN]:
+        console.print("  " + message("cli.workbook", file=book.path.name, unit=book.unit, rows=book.rows))
 
 
 def _records(console: Console, title: str, records: Sequence[Record], total: int, left_out: bool) -> None:

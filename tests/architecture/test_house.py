@@ -31,6 +31,7 @@ ROOMS: dict[str, float] = {
     "dagster_project.flow.freshness": 5.7,
     "dagster_project.flow.judging": 5.8,
     "dagster_project.flow.validate": 6,
+    "dagster_project.flow.corrections": 6.5,
     "dagster_project.flow.build": 7,
     "dagster_project.flow.dbt_process": 7.5,
     "dagster_project.flow.faults": 0,

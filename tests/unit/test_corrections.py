@@ -1,0 +1,157 @@
+"""Correction workbooks: what stands in them, and what happens when they come back."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import openpyxl
+
+from tests.deliveries import BASE, UNNUMBERED_HEADER, Judged, deliver
+from tests.mending import marked, mend, read, workbooks
+
+P_HEADER = "procurement_id;title;category_code;procedure;works;announced_date;completed_date\n"
+S_HEADER = "supplier_id;supplier_name;employees\n"
+
+
+def test_a_workbook_per_unit_and_source_with_the_wrong_cell_marked_and_the_message_beside(
+    tmp_path: Path,
+) -> None:
+    rows = (
+        "u1;1;5560004615;2021-02-01;2021-02-03;4010;100,50\n"
+        "u1;1;5560004615;2021-02-30;2021-02-03;4010;100,50\n"
+        "u2;7;5560004615;2021-02-01;2021-02-03;4010;12,5o\n"
+        "u9;8;5560004615;2021-02-01;2021-02-03;4010;12,50\n"
+    )
+    workspace = deliver(tmp_path, {"invoices/i.csv": UNNUMBERED_HEADER + rows})
+    Judged(workspace)
+    found = workbooks(workspace)
+    assert [path.stem.rpartition("-")[0] for path in found] == [
+        "gemensamt-invoices",
+        "u1-invoices",
+        "u2-invoices",
+    ]
+    [row] = read(found[1])
+    assert row["Fakturadatum"] == "2021-02-30"
+    assert row["Bokföringsdatum"].date() == date(2021, 2, 3)  # type: ignore[attr-defined]
+    assert row["Belopp exkl. moms"] == 100.5
+    assert "inte finns" in str(row["Vad är fel"])
+    assert str(row["Radreferens"]).startswith("raw/invoices/i.csv | rad 3 | ")
+    assert marked(found[1]) == [{"Fakturadatum"}]
+    assert marked(found[2]) == [{"Belopp exkl. moms"}]
+    sheet = openpyxl.load_workbook(found[1]).active
+    assert sheet is not None
+    assert any(cell.comment for line in sheet.iter_rows() for cell in line if cell.value == "2021-02-30")
+
+
+def test_what_was_mended_in_the_workbook_is_accepted_and_its_error_no_longer_open(tmp_path: Path) -> None:
+    text = P_HEADER + "P3;Saft;K1;opn;nej;2021-01-10;2021-03-01\n;=Bröd;K1;open;ja;2021-01-10;2021-03-01\n"
+    workspace = deliver(tmp_path, {"procurements/q.csv": text})
+    assert Judged(workspace).stopped
+    [path] = workbooks(workspace)
+    assert {"Diarienummer", "Förfarande"} == set().union(*marked(path))
+    target = mend(
+        workspace,
+        path,
+        lambda row: {"Diarienummer": "P4"} if row["Diarienummer"] is None else {"Förfarande": "Öppet"},
+    )
+    judged = Judged(workspace)
+    assert not judged.stopped
+    new = judged.rows("procurements").filter(
+        judged.rows("procurements")["procurement_id"].is_in(["P3", "P4"])
+    )
+    assert new["title"].to_list() == ["Saft", "=Bröd"]
+    assert new["works"].to_list() == [False, True]
+    assert judged.count("procurements/q.csv") == (2, 0, 2, 0, 0)
+    assert judged.count(f"procurements/{target.name}") == (2, 2, 0, 0, 0)
+    assert judged.reconciled.sources["procurements"].own_errors == 0
+    assert not [
+        issue for issue in judged.issues("warning", "procurements") if str(issue["rule"]).startswith("file")
+    ]
+    assert workbooks(workspace) == []
+
+
+def test_what_is_wrong_again_comes_back_once_in_a_workbook_of_another_name(tmp_path: Path) -> None:
+    text = P_HEADER + "P3;Saft;K1;opn;;2021-01-10;2021-03-01\nP4;Bröd;K1;opn;;2021-01-10;2021-03-01\n"
+    workspace = deliver(tmp_path, {"procurements/q.csv": text})
+    Judged(workspace)
+    [first] = workbooks(workspace)
+    mend(workspace, first, lambda row: {"Förfarande": "Öppet" if row["Diarienummer"] == "P3" else "öpp"})
+    Judged(workspace)
+    [second] = workbooks(workspace)
+    assert second.name != first.name
+    [row] = read(second)
+    assert (row["Diarienummer"], row["Förfarande"]) == ("P4", "öpp")
+    mend(workspace, second, lambda row: {"Förfarande": "Öppet"})
+    judged = Judged(workspace)
+    assert judged.reconciled.sources["procurements"].own_errors == 0
+    assert judged.rows("procurements").height == 4
+
+
+def test_a_pseudonym_that_comes_back_stands_for_the_unchanged_number(tmp_path: Path) -> None:
+    good = "8112189876;Anna Ek;2\n"
+    workspace = deliver(tmp_path, {"suppliers/s.csv": S_HEADER + good.replace(";2\n", ";tva\n")})
+    Judged(workspace)
+    [path] = workbooks(workspace)
+    [row] = read(path)
+    pseudonym, hidden = str(row["Organisationsnummer"]), row["Leverantörsnamn"]
+    assert pseudonym.startswith("PN-")
+    assert str(hidden).startswith("Privatperson ")
+    mend(workspace, path, lambda row: {"Antal anställda": 2})
+    mended = Judged(workspace).rows("suppliers").select("supplier_id", "supplier_name", "employees")
+    (workspace.raw / "suppliers" / "s.csv").write_text(S_HEADER + good, encoding="utf-8")
+    for left in (workspace.raw / "suppliers").glob("*.xlsx"):
+        left.unlink()
+    assert Judged(workspace).rows("suppliers").select(mended.columns).rows() == mended.rows()
+    made_up = S_HEADER + "PN-0123456789abcdef;Anna Ek;2\n"
+    (workspace.raw / "suppliers" / "s.csv").write_text(made_up, encoding="utf-8")
+    [issue] = Judged(workspace).issues("error", "suppliers")
+    assert issue["rule"] == "made_up_pseudonym"
+
+
+def test_a_number_that_could_not_be_read_is_masked_in_the_workbook(tmp_path: Path) -> None:
+    workspace = deliver(tmp_path, {"suppliers/s.csv": S_HEADER + "811218-987;Anna Ek;2\n"})
+    Judged(workspace)
+    [path] = workbooks(workspace)
+    [row] = read(path)
+    assert row["Organisationsnummer"] == "******-****"
+    assert "811218" not in str(row)
+    assert "Anna" not in str(row)
+
+
+def test_a_row_lost_with_its_parent_needs_no_mending(tmp_path: Path) -> None:
+    files = {
+        "procurements/p.csv": BASE["procurements/p.csv"].replace("P1;Kaffe;K1;open", "P1;Kaffe;K1;opn"),
+    }
+    workspace = deliver(tmp_path, files)
+    Judged(workspace)
+    [path] = workbooks(workspace)
+    assert "-procurements-" in path.name
+    mend(workspace, path, lambda row: {"Förfarande": "Öppet"})
+    judged = Judged(workspace)
+    assert judged.reconciled.sources["participants"].lost_with_parent == 0
+    assert not judged.stopped
+
+
+def test_a_workbook_that_somebody_works_in_is_left_alone(tmp_path: Path) -> None:
+    text = P_HEADER + "P3;Saft;K1;opn;;2021-01-10;2021-03-01\n"
+    workspace = deliver(tmp_path, {"procurements/q.csv": text})
+    Judged(workspace)
+    [path] = workbooks(workspace)
+    path.write_bytes(path.read_bytes() + b"changed")
+    changed = path.read_bytes()
+    Judged(workspace)
+    assert path.read_bytes() == changed
+    (workspace.raw / "procurements" / "q.csv").unlink()
+    Judged(workspace)
+    assert path.read_bytes() == changed
+
+
+def test_the_same_errors_give_the_same_bytes(tmp_path: Path) -> None:
+    workspace = deliver(tmp_path, {"suppliers/s.csv": S_HEADER + "55600;Bolaget;2\n"})
+    Judged(workspace)
+    [path] = workbooks(workspace)
+    first = path.read_bytes()
+    path.unlink()
+    Judged(workspace)
+    assert path.read_bytes() == first
