@@ -9,7 +9,9 @@ was delivered before. What does not belong here: finding the row that a delivere
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -273,27 +275,39 @@ def _write_all(
     for name in untouched - books.keys():
         (folder / name).unlink()
     written = {name: before[name] for name in before if name in books}
+    made: dict[str, bytes] = {}
     for name, (book, source, rows, choices) in books.items():
-        if (folder / name).exists() and name not in untouched:
-            continue
-        _write(book, source, rows, choices, settings)
-        written[name] = _digest(folder / name)
-    memory.write_text(json.dumps(written, indent=1, sort_keys=True), encoding="utf-8")
+        if name in untouched or not (folder / name).exists():
+            made[name] = _made(book, source, rows, choices, settings)
+            written[name] = hashlib.sha256(made[name]).hexdigest()
+    # First what we are about to write: a run that is killed here must not take its own workbook for somebody's work.
+    _put(memory, json.dumps(written, indent=1, sort_keys=True).encode())
+    for name, content in made.items():
+        _put(folder / name, content)
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a whole file or none."""
+    fresh = path.with_name(f".{path.name}.next")
+    fresh.write_bytes(content)
+    os.replace(fresh, path)
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
-def _write(
+def _made(
     book: Workbook, source: Source, rows: Sequence[_Row], choices: Choices, settings: Settings
-) -> None:
+) -> bytes:
+    """The workbook as a file; the same rows give the same bytes."""
     # A run without errors need not load the library.
     import xlsxwriter
 
     language = settings.language
     columns = _shown_columns(source, rows)
-    with xlsxwriter.Workbook(book.path) as out:
+    whole = io.BytesIO()
+    with xlsxwriter.Workbook(whole, {"in_memory": True}) as out:
         title = message("corrections.title", language, source=source.name_sv, unit=book.unit)
         out.set_properties({"title": title, "created": EPOCH})
         sheet = out.add_worksheet(re.sub(r"[\[\]:*?/\\]", " ", source.name_sv)[:31])
@@ -340,6 +354,7 @@ def _write(
         for number, row in enumerate(rows, start=HEADING_ROW + 1):
             sheet.write_string(number, 0, "\n".join(row.told.messages), told)
             sheet.write_string(number, last, row.reference, small)
+    return whole.getvalue()
 
 
 def _shown_columns(source: Source, rows: Sequence[_Row]) -> list[Column]:
