@@ -45,7 +45,8 @@ select
     cells.compliance_class,
     cast(cells.amount as decimal(18, 2)) as amount,
     cast(cells.invoices as bigint) as invoices,
-    cast(cast(cells.amount as decimal(18, 2)) * categories.emission_factor as decimal(18, 3)) as emission_kg
+    -- Wider than either, or the product of a large amount would not fit.
+    cast(cast(cells.amount as decimal(28, 2)) * categories.emission_factor as decimal(18, 3)) as emission_kg
 from cells
 left join categories on cells.category_code = categories.category_code
 left join suppliers on cells.supplier_id = suppliers.supplier_id

@@ -29,7 +29,7 @@ ranked as (
     select
         year,
         category_group,
-        cast(amount as decimal(18, 2)) as amount,
+        amount,
         row_number() over (partition by year, category_group order by amount desc, supplier_id asc) as size_rank,
         sum(amount) over (
             partition by year, category_group order by amount desc, supplier_id asc rows unbounded preceding
@@ -57,7 +57,8 @@ concentrated as (
         category_group,
         count(*) as suppliers,
         sum(amount) as amount,
-        cast(sum(amount * amount) as double) as squares,
+        -- Whole öre, whose squares fit and add up the same in any order.
+        cast(sum(cast(amount * 100 as hugeint) * cast(amount * 100 as hugeint)) as double) / 10000 as squares,
         sum(amount) filter (where size_rank <= 1) as top_1_amount,
         sum(amount) filter (where size_rank <= 3) as top_3_amount,
         sum(amount) filter (where size_rank <= 10) as top_10_amount,
