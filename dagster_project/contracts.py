@@ -54,7 +54,8 @@ class Column(_Strict):
     is treated: `id` (the value is pseudonymised when it is one), `name` (pseudonymised when the row's
     `personal_id` column is one). Text of every kind is screened for numbers as well. `default` fills an empty
     cell: a literal, or `{year_of: <date column>}`. `foreign_values` are codes that only the adapter of a
-    foreign format may give. `example` is a value as a person would write it; where empty, the type's own will
+    foreign format may give. `sets_aside`: what cannot be read is left out
+    with a warning, and the row stays. `example` is a value as a person would write it; where empty, the type's own will
     do.
     """
 
@@ -64,6 +65,7 @@ class Column(_Strict):
     label_sv: str
     help_sv: str = ""
     example: str = ""
+    sets_aside: bool = False
     required: bool = False
     aliases: tuple[str, ...] = ()
     values: dict[str, tuple[str, ...]] = Field(default_factory=dict)

@@ -34,6 +34,12 @@ SMTP_PASSWORD_VARIABLE = "MATTSTOCK_SMTP_PASSWORD"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
+# What a heading of a delivery means: one column, or several that it fills alike (a ledger with one date).
+Meant = Annotated[
+    tuple[str, ...], BeforeValidator(lambda given: (given,) if isinstance(given, str) else given)
+]
+
+
 class SettingsError(Exception):
     """`organisation.yml` cannot be used; the text says key, what is wrong and what would be right (sv / en)."""
 
@@ -135,7 +141,7 @@ class Settings(_Strict):
     dates: dict[str, str] = Field(default_factory=dict)
     expected: tuple[Expected, ...] = ()
     tolerances: Tolerances = Tolerances()
-    headers: dict[str, dict[str, str]] = Field(default_factory=dict)
+    headers: dict[str, dict[str, Meant]] = Field(default_factory=dict)
     values: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)
     retention: Retention = Retention()
     alerts: Alerts = Alerts()

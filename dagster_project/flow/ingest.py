@@ -14,11 +14,12 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dagster_project.flow.dialects import Dialect
 from dagster_project.flow.readers import PassingFault, Score, Table, UnreadableDelivery, is_of_the_disk
 from dagster_project.flow.readers.csv import read_csv
 from dagster_project.flow.readers.excel import read_excel
@@ -242,8 +243,10 @@ def form_of(path: Path) -> str | None:
     return next((form for ending, form in FORMS.items() if name.endswith(ending)), None)
 
 
-def read_tables(delivery: Delivery, score: Score, scratch: Path | None = None) -> list[Table]:
-    """The data sheets of one file as text.
+def read_tables(
+    delivery: Delivery, score: Score, scratch: Path | None = None, dialects: Sequence[Dialect] = ()
+) -> list[Table]:
+    """The data sheets of one file as text; a dialect that opens the file reads it, whatever its name.
 
     `score(cells)` says how many of a row's cells are known headings; the best row among the first 50 is the
     heading. Sheets without one are no data sheets and are listed in `Table.ignored_sheets`. `scratch` is a
@@ -254,20 +257,28 @@ def read_tables(delivery: Delivery, score: Score, scratch: Path | None = None) -
     if delivery.fault is not None:
         raise PassingFault(delivery.fault)
     form = form_of(delivery.path)
-    if form is None:
-        raise UnreadableDelivery(
-            "unsupported_format", ending=plain_name(delivery.path.suffix or delivery.path.name)
-        )
+    if form is None and not dialects:
+        raise _unsupported(delivery)
     keep = None
     if scratch is None:
         keep = tempfile.TemporaryDirectory(prefix="mattstock-")
         scratch = Path(keep.name)
-    own = scratch / f"delivered{ENDINGS[form]}"
+    own = scratch / f"delivered{ENDINGS.get(form or '', '')}"
     _copy(delivery, own)
     try:
+        opening = next((dialect for dialect in dialects if dialect.opens(own)), None)
+        if opening is not None:
+            return opening.read(own, scratch)
+        if form is None:
+            raise _unsupported(delivery)
         return READERS[form](own, score, scratch, keep)
     finally:
         own.unlink()
+
+
+def _unsupported(delivery: Delivery) -> UnreadableDelivery:
+    ending = plain_name(delivery.path.suffix or delivery.path.name)
+    return UnreadableDelivery("unsupported_format", ending=ending)
 
 
 def _copy(delivery: Delivery, own: Path) -> None:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet
 
 from dagster_project.contracts import Source, fold
+from dagster_project.flow.dialects import Dialect
 from dagster_project.flow.ingest import Delivery, Table, UnreadableDelivery, form_of, read_tables
 from dagster_project.flow.readers import ROW, PassingFault, is_of_the_disk
 from dagster_project.flow.standardise import (
@@ -44,7 +45,7 @@ from dagster_project.flow.values.words import enum_words, only_crosses
 from dagster_project.messages import message
 from dagster_project.settings import Settings, SettingsError, Workspace
 
-PARSER_VERSION = "3"
+PARSER_VERSION = "4"
 SHEET = "_sheet"
 MAX_UNKNOWN_COLUMNS = 200
 SHOWN_CHARACTERS = 1000
@@ -68,8 +69,8 @@ class ParsedFile:
     skipped.
 
     `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`, `_answers`) and
-    `issues.parquet`. `numbered`: line numbers were given by us. `answers`: rows bear a row reference. A `rejected`
-    file's rows are all quarantined.
+    `issues.parquet`. `numbered`: line numbers were given by us. `answers`: rows bear a row reference. `dialect`:
+    the foreign way of writing that it came in. A `rejected` file's rows are all quarantined.
     """
 
     delivery: Delivery
@@ -83,6 +84,7 @@ class ParsedFile:
     ignored_sheets: tuple[str, ...]
     numbered: bool
     answers: bool = False
+    dialect: str = ""
 
 
 @dataclass
@@ -99,8 +101,9 @@ def parse_delivery(
     settings: Settings,
     workspace: Workspace,
     progress: Progress | None = None,
+    dialects: Sequence[Dialect] = (),
 ) -> ParsedFile:
-    """Read one delivery by its contract, or recall what was read before.
+    """Read one delivery by its contract, in whichever of the dialects it comes, or recall what was read before.
 
     Never raises for what a file holds: a file that cannot be used is `rejected`. Raises SettingsError where
     organisation.yml names columns or codes that the source does not have.
@@ -113,7 +116,7 @@ def parse_delivery(
             result = scratch / "result"
             result.mkdir()
             try:
-                refused = _parse(delivery, source, choices, scratch, result, progress)
+                refused = _parse(delivery, source, choices, scratch, result, progress, dialects)
             except BaseException as error:
                 if not _is_of_the_file(error):
                     raise
@@ -148,14 +151,15 @@ def first_choices(source: Source, settings: Settings, key: bytes) -> Choices:
     columns.
     """
     names = {column.name for column in source.columns}
-    headings = dict(source.headers())
-    for heading, name in settings.headers.get(source.name, {}).items():
-        if name not in names:
-            raise SettingsError(
-                f"headers.{source.name}.{heading}: {name}: kolumnen finns inte / no such column; "
-                f"välj bland / choose among: {', '.join(sorted(names))}"
-            )
-        headings[fold(heading)] = name
+    headings: dict[str, tuple[str, ...]] = {heading: (name,) for heading, name in source.headers().items()}
+    for heading, meant in settings.headers.get(source.name, {}).items():
+        for name in meant:
+            if name not in names:
+                raise SettingsError(
+                    f"headers.{source.name}.{heading}: {name}: kolumnen finns inte / no such column; "
+                    f"välj bland / choose among: {', '.join(sorted(names))}"
+                )
+        headings[fold(heading)] = meant
     words: dict[str, dict[str, str]] = {}
     for name, meanings in settings.values.get(source.name, {}).items():
         if name not in names:
@@ -256,12 +260,16 @@ def _parse(
     scratch: Path,
     result: Path,
     progress: Progress | None,
+    dialects: Sequence[Dialect],
 ) -> UnreadableDelivery | None:
     """Read the file into `result`; gives why it was refused, if it was."""
     tables: list[Table] = []
     counts = _Counts()
     try:
-        read = read_tables(delivery, lambda cells: len(positions(cells, choices.headings)), scratch)
+        read = read_tables(delivery, lambda cells: len(positions(cells, choices.headings)), scratch, dialects)
+        dialect = next((dialect for dialect in dialects if dialect.speaks(read)), None)
+        if dialect is not None:
+            read, source = dialect.translate(read, scratch), dialect.contract(source)
         tables = [dataclasses.replace(table, sheet=_shown_sheet(table.sheet, choices)) for table in read]
         _check_headings(tables, source, choices)
     except UnreadableDelivery as refused:
@@ -270,7 +278,9 @@ def _parse(
         return refused
     decided = _file_choices(tables, source, choices)
     line_number = line_number_column(source)
-    numbered = answers = False
+    # A dialect bears whole invoices: a later file that bears one replaces all its lines.
+    numbered = dialect is not None
+    answers = False
     total = sum(table.rows for table in tables)
     counter = _LineCounter(source.numbered_within)
     with _Writers(result, source) as writers:
@@ -284,7 +294,8 @@ def _parse(
                 frame = done.frame
                 if counts_lines and line_number is not None:
                     frame = frame.with_columns(counter.number(frame).alias(line_number))
-                writers.write(frame, done.findings, table.sheet)
+                frame, findings = _with_reader_s(frame, done.findings, table)
+                writers.write(frame, findings, table)
                 quarantined = int(frame[BAD].sum())
                 counts.rows_read += batch.height
                 counts.rows_quarantined += quarantined
@@ -295,6 +306,20 @@ def _parse(
                     progress(counts.rows_read, total)
     _write_meta(result, counts, tables, choices, numbered, answers, refused=None)
     return None
+
+
+def _with_reader_s(
+    frame: pl.DataFrame, findings: pl.DataFrame, table: Table
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What the reader found wrong with a batch's rows, in place of what their cells would say."""
+    if not table.findings:
+        return frame, findings
+    told = pl.DataFrame(table.findings, schema=FINDINGS).filter(pl.col(ROW).is_in(frame[ROW].implode()))
+    rows = told[ROW].unique().implode()
+    return (
+        frame.with_columns(pl.col(BAD) | pl.col(ROW).is_in(rows)),
+        pl.concat([findings.filter(~pl.col(ROW).is_in(rows)), told]).sort(ROW, maintain_order=True),
+    )
 
 
 def _is_of_the_file(error: BaseException) -> bool:
@@ -426,15 +451,22 @@ class _Writers:
         for writer in self._writers.values():
             writer.close()
 
-    def write(self, frame: pl.DataFrame, findings: pl.DataFrame, sheet: str | None) -> None:
-        placed = frame.with_columns(pl.lit(sheet, dtype=pl.String).alias(SHEET))
+    def write(self, frame: pl.DataFrame, findings: pl.DataFrame, table: Table) -> None:
+        placed = _placed(frame, table)
         self._write("rows", placed.filter(~pl.col(BAD)))
         self._write("bad", placed.filter(BAD))
-        self._write("issues", findings.with_columns(pl.lit(sheet, dtype=pl.String).alias(SHEET)))
+        self._write("issues", _placed(findings, table))
 
     def _write(self, name: str, frame: pl.DataFrame) -> None:
         if frame.height:
             self._writers[name].write_table(frame.select(self._schemas[name].columns).to_arrow())
+
+
+def _placed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """With the sheet, or the place in a document, of every row."""
+    if table.places is None:
+        return frame.with_columns(pl.lit(table.sheet, dtype=pl.String).alias(SHEET))
+    return frame.with_columns(table.places.gather(frame[ROW] - 1).alias(SHEET))
 
 
 # -- remembering
@@ -463,6 +495,7 @@ def _write_meta(
         "ignored_sheets": [_one_line(mask(sheet)) for sheet in ignored],
         "numbered": numbered,
         "answers": answers,
+        "dialect": next((table.dialect for table in tables), ""),
         "refused": None
         if refused is None
         else {"rule": refused.rule, "arguments": _masked(refused.arguments)},
@@ -497,6 +530,7 @@ def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:
         ignored_sheets=tuple(meta["ignored_sheets"]),
         numbered=meta["numbered"],
         answers=meta["answers"],
+        dialect=meta["dialect"],
     )
 
 

@@ -20,8 +20,13 @@ import polars as pl
 
 from dagster_project.contracts import Reference, Source
 from dagster_project.expectations import Rule
+from dagster_project.flow.adapters import DIALECTS
 from dagster_project.flow.adapters.derived import Derived
+<<<<<<< HEAD
 from dagster_project.flow.answers import find_answered
+=======
+from dagster_project.flow.dialects import Dialect
+>>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
 from dagster_project.flow.parse import ParsedFile
 from dagster_project.flow.standardise import line_number_column
 from dagster_project.flow.values.references import REFERENCE_HEADING
@@ -139,6 +144,7 @@ class Reconciler:
             self._quarantine_conflicts(source)
             self._quarantine_misplaced(source)
             self._settle(source, usable)
+            self._repeat_echoes(source, usable)
         self._create_lost(source)
         self._create_delivered(source, usable)
 
@@ -196,6 +202,7 @@ class Reconciler:
         for part, target in (("rows", "parsed"), ("bad", "unread")):
             selects = [empty]
             for number, file in enumerate(files):
+<<<<<<< HEAD
                 path = _quoted(file.directory / f"{part}.parquet")
                 names, mended = _names(source), ""
                 if file.answers:
@@ -207,6 +214,12 @@ class Reconciler:
                 selects.append(
                     f"select {names}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
                     f"from read_parquet('{path}') as d{mended}"
+=======
+                rows = f"read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
+                selects.append(
+                    f"select {_names(source)}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
+                    f"from {_resolved(source, file, rows)}"
+>>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
                 )
             body = " union all ".join(selects)
             lookups = [column for column in source.columns if column.lookup]
@@ -302,11 +315,28 @@ class Reconciler:
 
     def _delivered_rows(self, source: Source) -> str:
         """A query for the accepted rows of a source with their provenance."""
+        names, told = _names(source, "p"), ""
+        echo = next((d.ECHO for d in DIALECTS.get(source.name, ()) if d.ECHO is not None), None)
+        if echo is not None and self._scalar(
+            "select count(*) from duckdb_tables() "
+            f"where schema_name = 'arrival' and table_name = '{source.name}_told'"
+        ):
+            names = ", ".join(
+                f'coalesce(p."{c.name}", t."told_{c.name}") as "{c.name}"'
+                if c.name in echo.fills
+                else f'p."{c.name}"'
+                for c in source.columns
+            )
+            same = " and ".join(
+                f't."{column}" is not distinct from p."{column}"'
+                for column in (*echo.same, echo.who, echo.who_named)
+            )
+            told = f" left join arrival.{source.name}_told as t on {same}"
         return (
-            f"select {_names(source, 'p')}, f.file as source_file, nullif(p.sheet, '') as source_sheet, "
+            f"select {names}, f.file as source_file, nullif(p.sheet, '') as source_sheet, "
             "p.row as source_row, "
             f"'register' as origin from {self._standing(source)} as p "
-            f"join arrival.{source.name}_files as f using (file_no)"
+            f"join arrival.{source.name}_files as f using (file_no){told}"
         )
 
     def _derived_parts(self, source: Source) -> list[str]:
@@ -644,6 +674,44 @@ class Reconciler:
             found.append(self._frame(source, "correction", "correction", column.name, changed, is_open=False))
         return pl.concat(found)
 
+    def _repeat_echoes(self, source: Source, files: Sequence[ParsedFile]) -> None:
+        """Count as repeated what another delivery tells better of the same purchase, and keep what it lacks.
+
+        Leaves `<source>_told` where there is any: what to fill in, by the columns that the standing row has.
+        """
+        for echo in {dialect.ECHO for dialect in DIALECTS.get(source.name, ()) if dialect.ECHO is not None}:
+            told = [
+                n for n, file in enumerate(files) if (found := _dialect(source, file)) and echo == found.ECHO
+            ]
+            if not told or len(told) == len(files):
+                continue
+            numbers = ", ".join(map(str, told))
+            known = ", ".join(f'"{column}"' for column in (*echo.same, echo.who, echo.who_named))
+            same = " and ".join(f'l."{column}" = e."{column}"' for column in echo.same)
+            who = (
+                f'(l."{echo.who}" = e."{echo.who}" or l."{echo.who}" is null '
+                f"and {_folded(f'l.{echo.who_named}')} = {_folded(f'e.{echo.who_named}')})"
+            )
+            self._con.execute(
+                "create or replace temp table heard as select distinct l.*, e.file_no, e.sheet, e.row "
+                f"from (select distinct {known} from {self._standing(source)} where file_no not in ({numbers})) as l "
+                f"join {self._standing(source)} as e on {same} and {who} and e.file_no in ({numbers})"
+            )
+            if not self._scalar("select count(*) from heard"):
+                continue
+            fills = ", ".join(
+                f'case when count(distinct e."{column}") = 1 then min(e."{column}") end as "told_{column}"'
+                for column in echo.fills
+            )
+            self._con.execute(
+                f"create table arrival.{source.name}_told as select {_prefixed(known, 'h')}, {fills} "
+                f"from heard as h join {self._standing(source)} as e using (file_no, sheet, row) group by all"
+            )
+            self._con.execute(
+                f"insert into arrival.{source.name}_out "
+                "select distinct file_no, sheet, row, 'repeated', null from heard"
+            )
+
     # -- fates and findings ----------------------------------------------------------------------------------------
 
     def _quarantine(self, source: Source, offenders: pl.DataFrame) -> None:
@@ -938,8 +1006,38 @@ def _names(source: Source, alias: str = "") -> str:
     return ", ".join(f'{prefix}"{column.name}"' for column in source.columns)
 
 
+<<<<<<< HEAD
 def _row_hash(source: Source, alias: str = "") -> str:
     return f"hash({_names(source, alias)})"
+=======
+def _dialect(source: Source, file: ParsedFile) -> Dialect | None:
+    return next((found for found in DIALECTS.get(source.name, ()) if file.dialect == found.NAME), None)
+
+
+def _resolved(source: Source, file: ParsedFile, rows: str) -> str:
+    """A file's rows, with what the words of its dialect stand for."""
+    dialect = _dialect(source, file)
+    if dialect is None or not dialect.RESOLVED:
+        return rows
+    values = ", ".join(f'r_{column}.value as "{column}"' for column in dialect.RESOLVED)
+    joins = " ".join(
+        f'left join ({query.replace("{rows}", rows)}) as r_{column} on r_{column}.given = r."{column}"'
+        for column, query in dialect.RESOLVED.items()
+    )
+    return f"(select r.* replace ({values}) from {rows} as r {joins})"
+
+
+def _folded(column: str) -> str:
+    return f"lower(trim(regexp_replace({column}, '\\s+', ' ', 'g')))"
+
+
+def _prefixed(columns: str, alias: str) -> str:
+    return ", ".join(f"{alias}.{column}" for column in columns.split(", "))
+
+
+def _row_hash(source: Source) -> str:
+    return "hash(" + ", ".join(f'"{column.name}"' for column in source.columns) + ")"
+>>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
 
 
 def _raw(columns: Sequence[str], alias: str = "r.") -> str:

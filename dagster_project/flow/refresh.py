@@ -36,8 +36,12 @@ from dagster_project.flow import (
     releases,
     validate,
 )
+<<<<<<< HEAD
 from dagster_project.flow.adapters import ADAPTERS
 from dagster_project.flow.dbt_process import DbtProcess
+=======
+from dagster_project.flow.adapters import ADAPTERS, DIALECTS
+>>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
 from dagster_project.flow.ingest import Delivery, deliveries, shown_name
 from dagster_project.flow.judging import JudgeApart, Verdict, judge
 from dagster_project.flow.lock import FolderLock
@@ -222,7 +226,9 @@ class Refresh:
     def _parse_one(self, source: str, delivery: Delivery) -> ParsedFile:
         if source in ADAPTERS:
             return ADAPTERS[source].parse(delivery, self.settings, self.workspace)
-        return parse_delivery(delivery, self.contracts[source], self.settings, self.workspace)
+        return parse_delivery(
+            delivery, self.contracts[source], self.settings, self.workspace, dialects=DIALECTS.get(source, ())
+        )
 
     def reconcile(self) -> Iterator[str]:
         """Decide every row's fate, source by source, parents first; yields each source's name when it is done."""

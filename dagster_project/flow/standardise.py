@@ -70,13 +70,13 @@ NUMBERS = frozenset({"integer", "decimal", "money"})
 class Choices:
     """What is known before a batch is read.
 
-    `key`: for pseudonyms. `headings`: folded heading → column. `words`: column → folded word → what it stands
-    for, as organisation.yml says. `date_pattern`: the source's own form of dates. `signs`: column → decimal
-    sign, None if undecided. `empty_means_no`: boolean columns whose only filled value is `x`.
+    `key`: for pseudonyms. `headings`: folded heading → the columns that it means. `words`: column → folded word
+    → what it stands for, as organisation.yml says. `date_pattern`: the source's own form of dates. `signs`: column
+    → decimal sign, None if undecided. `empty_means_no`: boolean columns whose only filled value is `x`.
     """
 
     key: bytes
-    headings: Mapping[str, str]
+    headings: Mapping[str, tuple[str, ...]]
     words: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     date_pattern: str | None = None
     signs: Mapping[str, Sign | None] = field(default_factory=dict)
@@ -103,12 +103,11 @@ class Standardised:
         return self.frame.filter(BAD).drop(BAD)
 
 
-def positions(header: Sequence[str], headings: Mapping[str, str]) -> dict[str, list[int]]:
+def positions(header: Sequence[str], headings: Mapping[str, tuple[str, ...]]) -> dict[str, list[int]]:
     """Column → where in the header it stands; several places where a heading is repeated."""
     found: dict[str, list[int]] = {}
     for position, cell in enumerate(header):
-        name = headings.get(fold(cell)) if cell else None
-        if name is not None:
+        for name in headings.get(fold(cell), ()) if cell else ():
             found.setdefault(name, []).append(position)
     return found
 
@@ -153,6 +152,10 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
         if column.personal == "name" and column.personal_id in text:
             hidden = personal_names(filled, text[column.personal_id], choices.key)
             reading = Reading(screen_text(hidden), reading.rule, reading.note)
+        if column.sets_aside:
+            unread = reading.rule.is_not_null() & ~reading.rule.is_in(list(WARNINGS))
+            set_aside = pl.repeat("set_aside", data.height, dtype=pl.String, eager=True)
+            reading = Reading(reading.value, set_aside.zip_with(unread, reading.rule), reading.note)
         readings[column.name] = reading
         values[column.name] = reading.value.alias(column.name)
     at = reference_position(header)

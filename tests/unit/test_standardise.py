@@ -62,7 +62,7 @@ def batch(*rows: Sequence[str | None], width: int = len(HEADER)) -> pl.DataFrame
 
 
 def choices(source: Source = SOURCE, **more: Any) -> Choices:
-    return Choices(key=KEY, headings=source.headers(), **more)
+    return Choices(key=KEY, headings={heading: (name,) for heading, name in source.headers().items()}, **more)
 
 
 def read(*rows: Sequence[str | None], **more: Any) -> Standardised:

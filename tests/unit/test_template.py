@@ -82,7 +82,9 @@ def test_a_row_of_the_templates_own_examples_is_accepted(source: Source, tmp_pat
         schema_overrides={ROW: pl.Int64, EXTRA: pl.String},
     )
     signs = {column.name: "," for column in source.columns if column.type in NUMBERS}
-    choices = Choices(key=b"k" * 32, headings=source.headers(), signs=signs)
+    choices = Choices(
+        key=b"k" * 32, headings={heading: (name,) for heading, name in source.headers().items()}, signs=signs
+    )
     found = standardise(batch, [column.name for column in source.columns], source, choices).findings
     assert found.filter(pl.col("severity") == "error").is_empty(), found
 

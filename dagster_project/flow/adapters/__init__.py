@@ -3,7 +3,8 @@
 `parse` reads one file by a contract of the format's own, and is remembered. The rest is declared: the
 parts of a format with their keys, rules over its rows, relations over the accepted ones, and the rows
 that these give to our sources. flow/foreign.py makes it happen in every run; a new format is a new
-module and a place in `ADAPTERS`. What does not belong here: our sources' contracts, and what becomes of
+module and a place in `ADAPTERS`. What is only another way of writing one of our own sources is a dialect of it
+(flow/dialects.py), with a place in `DIALECTS`. What does not belong here: our sources' contracts, and what becomes of
 derived rows (reconcile).
 """
 
@@ -14,8 +15,9 @@ from typing import Protocol
 
 from dagster_project.contracts import Source
 from dagster_project.expectations import Rule
-from dagster_project.flow.adapters import uhm_statistics
+from dagster_project.flow.adapters import open_ledger, ubl, uhm_statistics
 from dagster_project.flow.adapters.derived import Derived, Note
+from dagster_project.flow.dialects import Dialect
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.parse import ParsedFile
 from dagster_project.settings import Settings, Workspace
@@ -65,3 +67,4 @@ class Adapter(Protocol):
 
 
 ADAPTERS: Mapping[str, Adapter] = {adapter.FORMAT: adapter for adapter in (uhm_statistics,)}
+DIALECTS: Mapping[str, tuple[Dialect, ...]] = {"invoices": (ubl, open_ledger)}

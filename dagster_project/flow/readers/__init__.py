@@ -8,7 +8,7 @@ taking the memory or the disk of the run. What does not belong here: contracts, 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +56,8 @@ class Table:
     `_row` (Int64, the row number as Excel shows it: from 1, titles, heading and blank rows counted) and
     `_extra` (String, what stood in cells beyond the last heading, else null). Blank rows are left out.
     `typed`: numbers and dates had types of their own (Excel, Parquet) and were written out in one canonical
-    way.
+    way. `dialect`: the foreign way of writing that it came in. `places`: by row, from row 1, where in the file it
+    stands, in place of a sheet. `findings`: what the reader found wrong with rows (standardise's FINDINGS).
     """
 
     sheet: str | None
@@ -66,6 +67,9 @@ class Table:
     typed: bool
     ignored_sheets: tuple[str, ...] = ()
     keep: tempfile.TemporaryDirectory[str] | None = None
+    dialect: str = ""
+    places: pl.Series | None = None
+    findings: tuple[Mapping[str, object], ...] = ()
 
     def scan(self) -> pl.LazyFrame:
         """All rows, lazily."""

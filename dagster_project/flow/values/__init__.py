@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 # Findings that let the row through.
-WARNINGS = frozenset({"check_digit", "rounded"})
+WARNINGS = frozenset({"check_digit", "rounded", "set_aside"})
 
 
 @dataclass(frozen=True)
