@@ -22,11 +22,8 @@ from dagster_project.contracts import Reference, Source
 from dagster_project.expectations import Rule
 from dagster_project.flow.adapters import DIALECTS
 from dagster_project.flow.adapters.derived import Derived
-<<<<<<< HEAD
 from dagster_project.flow.answers import find_answered
-=======
 from dagster_project.flow.dialects import Dialect
->>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
 from dagster_project.flow.parse import ParsedFile
 from dagster_project.flow.standardise import line_number_column
 from dagster_project.flow.values.references import REFERENCE_HEADING
@@ -202,8 +199,7 @@ class Reconciler:
         for part, target in (("rows", "parsed"), ("bad", "unread")):
             selects = [empty]
             for number, file in enumerate(files):
-<<<<<<< HEAD
-                path = _quoted(file.directory / f"{part}.parquet")
+                rows = f"read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
                 names, mended = _names(source), ""
                 if file.answers:
                     names = self._with_line_number(source)
@@ -213,13 +209,7 @@ class Reconciler:
                     )
                 selects.append(
                     f"select {names}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
-                    f"from read_parquet('{path}') as d{mended}"
-=======
-                rows = f"read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
-                selects.append(
-                    f"select {_names(source)}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
-                    f"from {_resolved(source, file, rows)}"
->>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
+                    f"from {_resolved(source, file, rows)} as d{mended}"
                 )
             body = " union all ".join(selects)
             lookups = [column for column in source.columns if column.lookup]
@@ -1006,10 +996,10 @@ def _names(source: Source, alias: str = "") -> str:
     return ", ".join(f'{prefix}"{column.name}"' for column in source.columns)
 
 
-<<<<<<< HEAD
 def _row_hash(source: Source, alias: str = "") -> str:
     return f"hash({_names(source, alias)})"
-=======
+
+
 def _dialect(source: Source, file: ParsedFile) -> Dialect | None:
     return next((found for found in DIALECTS.get(source.name, ()) if file.dialect == found.NAME), None)
 
@@ -1033,11 +1023,6 @@ def _folded(column: str) -> str:
 
 def _prefixed(columns: str, alias: str) -> str:
     return ", ".join(f"{alias}.{column}" for column in columns.split(", "))
-
-
-def _row_hash(source: Source) -> str:
-    return "hash(" + ", ".join(f'"{column.name}"' for column in source.columns) + ")"
->>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
 
 
 def _raw(columns: Sequence[str], alias: str = "r.") -> str:

@@ -36,12 +36,8 @@ from dagster_project.flow import (
     releases,
     validate,
 )
-<<<<<<< HEAD
-from dagster_project.flow.adapters import ADAPTERS
-from dagster_project.flow.dbt_process import DbtProcess
-=======
 from dagster_project.flow.adapters import ADAPTERS, DIALECTS
->>>>>>> 0548de7 (Open ledgers and e-invoices are deliveries of invoices: dialects, known by content, go the way of all rows)
+from dagster_project.flow.dbt_process import DbtProcess
 from dagster_project.flow.ingest import Delivery, deliveries, shown_name
 from dagster_project.flow.judging import JudgeApart, Verdict, judge
 from dagster_project.flow.lock import FolderLock

@@ -172,7 +172,7 @@ def test_an_unchanged_file_is_not_read_twice(tmp_path: Path, monkeypatch: pytest
 def test_what_is_remembered_depends_on_content_contract_settings_and_key(tmp_path: Path) -> None:
     content = "buyer;voucher;amount;Konto\n1;A;1;text\n"
     first = parse(tmp_path, content)
-    headings = SETTINGS.model_copy(update={"headers": {"lines": {"Konto": "text"}}})
+    headings = SETTINGS.model_copy(update={"headers": {"lines": {"Konto": ("text",)}}})
     assert rows(parse(tmp_path, content, settings=headings))["text"].to_list() == ["text"]
     others = [
         parse(tmp_path, content + "\n"),
