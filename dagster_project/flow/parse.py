@@ -438,8 +438,9 @@ class _Writers:
             name: pa.parquet.ParquetWriter(
                 directory / f"{name}.parquet",
                 empty.to_arrow().schema,
-                compression="zstd",
-                compression_level=1,
+                # Read a dozen times in the run that writes it, whole: packed lightly, and without a guide to its parts.
+                compression="lz4",
+                write_statistics=False,
             )
             for name, empty in self._schemas.items()
         }
@@ -453,7 +454,7 @@ class _Writers:
 
     def write(self, frame: pl.DataFrame, findings: pl.DataFrame, table: Table) -> None:
         placed = _placed(frame, table)
-        self._write("rows", placed.filter(~pl.col(BAD)))
+        self._write("rows", placed.filter(~pl.col(BAD)) if frame[BAD].any() else placed)
         self._write("bad", placed.filter(BAD))
         self._write("issues", _placed(findings, table))
 

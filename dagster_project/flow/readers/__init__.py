@@ -52,7 +52,8 @@ def is_of_the_disk(error: BaseException) -> bool:
 class Table:
     """One sheet (or one text file) as text.
 
-    Its rows are spooled to disk: columns `c0`, `c1`, … (String, trimmed, empty = null; one per heading),
+    Its rows are `content`: a Parquet file that they are spooled to, or themselves where they are known to have room.
+    Columns `c0`, `c1`, … (String, trimmed, empty = null; one per heading),
     `_row` (Int64, the row number as Excel shows it: from 1, titles, heading and blank rows counted) and
     `_extra` (String, what stood in cells beyond the last heading, else null). Blank rows are left out.
     `typed`: numbers and dates had types of their own (Excel, Parquet) and were written out in one canonical
@@ -62,7 +63,7 @@ class Table:
 
     sheet: str | None
     header: list[str]
-    path: Path
+    content: Path | pl.DataFrame
     rows: int
     typed: bool
     ignored_sheets: tuple[str, ...] = ()
@@ -73,7 +74,9 @@ class Table:
 
     def scan(self) -> pl.LazyFrame:
         """All rows, lazily."""
-        return pl.scan_parquet(self.path, glob=False)
+        if isinstance(self.content, pl.DataFrame):
+            return self.content.lazy()
+        return pl.scan_parquet(self.content, glob=False)
 
     @property
     def batches(self) -> Iterator[pl.DataFrame]:

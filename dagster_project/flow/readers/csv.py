@@ -15,7 +15,7 @@ import re
 import tempfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -48,6 +48,9 @@ HEAD_CHARACTERS = 1 << 18
 GUESS_BYTES = 1 << 18
 SLOW_CHUNK_RECORDS = 100_000
 SLOW_CHUNK_CELLS = 2_500_000
+HELD_BYTES = (
+    192 << 20
+)  # a text up to this size is held in memory once it is read; two files are read at a time
 SPARE_COLUMNS = 8  # room for cells beyond the headings on the fast way; a row with more takes the exact way
 MAX_UNPACKED_BYTES = 16 << 30
 SEPARATOR_HINT = re.compile(r"sep=.\r?\n")  # a line for Excel only, which does not show it as a row
@@ -94,10 +97,12 @@ def read_csv(
     text = _as_utf8(plain, scratch)
     layout = _layout(text.path, score)
     spool = scratch / "csv.parquet"
-    if not _read_fast(text, layout, spool):
+    content = _read_fast(text, layout, spool)
+    if content is None:
         _read_exactly(text.path, layout, spool)
-    rows = pl.scan_parquet(spool, glob=False).select(pl.len()).collect().item()
-    return [Table(None, layout.header, spool, rows, typed=False, keep=keep)]
+        content = spool
+    table = Table(None, layout.header, content, 0, typed=False, keep=keep)
+    return [replace(table, rows=table.scan().select(pl.len()).collect().item())]
 
 
 # -- bytes to UTF-8
@@ -169,7 +174,8 @@ def _encoding(path: Path) -> str:
         return "utf-8-sig" if not _is(path, "utf-8") else "utf-8"
     if _is(path, "utf-8"):
         return "utf-8"
-    if any(sequence in chunk for chunk in _chunks(path) for sequence in UTF8_SWEDISH):
+    lead = UTF8_SWEDISH[0][:1]  # the same for all; where it does not stand, none of them does
+    if any(sequence in chunk for chunk in _chunks(path) if lead in chunk for sequence in UTF8_SWEDISH):
         raise UnreadableDelivery("mixed_encoding")
     if _is(path, "cp1252"):
         return "cp1252"
@@ -223,13 +229,14 @@ def _count(path: Path) -> _Text | None:
         if not ends and len(chunk) == CHUNK_BYTES and b"\r" not in chunk:
             raise UnreadableDelivery("cell_too_large", row=newlines + 1)
         newlines += ends
-        # A return at the chunk's end belongs to the newline that begins the next one.
-        paired = chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
-        alone = chunk.count(b"\r") - chunk.endswith(b"\r") + (last == b"\r")
-        stray = stray or alone > paired
+        if b"\r" in chunk or last == b"\r":
+            # A return at the chunk's end belongs to the newline that begins the next one.
+            paired = chunk.count(b"\r\n") + (last == b"\r" and chunk.startswith(b"\n"))
+            alone = chunk.count(b"\r") - chunk.endswith(b"\r") + (last == b"\r")
+            stray = stray or alone > paired
+            returns = True
         quotes += chunk.count(b'"')
         zeros = zeros or b"\x00" in chunk
-        returns = returns or b"\r" in chunk
         last = chunk[-1:]
     if returns and not newlines:
         return None
@@ -288,18 +295,20 @@ def _lines(text: str) -> Iterator[str]:
 # ----------------------------------------------------------------------------------------------------------
 
 
-def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
-    """Read with polars; False where the file needs the exact way. Memory is bounded by polars' streaming."""
+def _read_fast(text: _Text, layout: _Layout, spool: Path) -> Path | pl.DataFrame | None:
+    """Read with polars, into memory or, where the file is large, streaming into a file beside `spool`; None where the
+    file needs the exact way.
+    """
     width = len(layout.header)
     names = columns_of(width)
     spare = [f"x{position}" for position in range(SPARE_COLUMNS)]
     # With an odd number of quotes one is never closed, and polars would take the rest of the file for one cell.
     if text.has_zero_bytes or text.has_stray_returns or text.quotes % 2:
-        return False
+        return None
     lines = text.newlines + (0 if text.ends_with_newline else 1) - layout.header_lines
     if lines <= 0:
         _write_empty(width, spool)
-        return True
+        return spool
     frame = pl.scan_csv(
         text.path,
         separator=layout.delimiter,
@@ -314,11 +323,15 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
         glob=False,
     )
     whole = spool.with_name("csv-whole.parquet")
+    held = None
     try:
-        tidy(frame, width, spare).sink_parquet(whole, compression="lz4")
+        if text.path.stat().st_size <= HELD_BYTES:
+            held = tidy(frame, width, spare).collect()
+        else:
+            tidy(frame, width, spare).sink_parquet(whole, compression="lz4")
     except (pl.exceptions.ComputeError, pl.exceptions.SchemaError):
-        return False
-    read = pl.scan_parquet(whole, glob=False)
+        return None
+    read = pl.scan_parquet(whole, glob=False) if held is None else held.lazy()
     quotes = pl.lit(False)
     if text.quotes:
         quotes = pl.any_horizontal(pl.col(*names, EXTRA).str.contains('"', literal=True).any())
@@ -326,14 +339,15 @@ def _read_fast(text: _Text, layout: _Layout, spool: Path) -> bool:
         read.select(pl.len(), filled(width).sum(), quotes.alias("quotes")).collect(engine="streaming").row(0)
     )
     if rows != lines or has_quotes:
-        return False
+        return None
     refuse_large_cells(read, width)
+    if held is not None:
+        return held if with_cells == rows else held.filter(filled(width))
     if with_cells == rows:
-        whole.rename(spool)
-    else:
-        read.filter(filled(width)).sink_parquet(spool, compression="lz4")
-        whole.unlink()
-    return True
+        return whole
+    read.filter(filled(width)).sink_parquet(spool, compression="lz4")
+    whole.unlink()
+    return spool
 
 
 def _read_exactly(path: Path, layout: _Layout, spool: Path) -> None:

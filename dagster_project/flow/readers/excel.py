@@ -143,7 +143,7 @@ def read_excel(
     if not tables:
         raise UnreadableDelivery("no_header", headings=", ".join(workbook.sheet_names)[:120])
     return [
-        Table(t.sheet, t.header, t.path, t.rows, t.typed, ignored_sheets=tuple(ignored), keep=keep)
+        Table(t.sheet, t.header, t.content, t.rows, t.typed, ignored_sheets=tuple(ignored), keep=keep)
         for t in tables
     ]
 

@@ -62,6 +62,7 @@ _AS_AMOUNT = re.compile(
     r"[-+]?(?P<digits>(?:[0-9]{2})?[0-9]{6}[.,]?[0-9]{4})(?:[.,]0?)? ?-? ?(?:kr|sek)?", re.IGNORECASE
 )
 MAY_BE_PERSON_AS_AMOUNT = r"\d{6}[.,]?\d{4}"
+PERSON_DIGITS = 10
 _FOREIGN = re.compile(r"(?P<country>[A-Z]{2})(?=(?:[A-Z]*[0-9]){2})[0-9A-Z]{2,20}")
 COUNTRIES = frozenset(
     [
@@ -452,7 +453,8 @@ def refuse_persons(text: pl.Series, reading: Reading) -> Reading:
     An amount of ten digits that looks like one can be written with two decimals.
     """
     is_read = reading.rule.is_null() | reading.rule.is_in(list(WARNINGS))
-    suspect = (text.str.contains(MAY_BE_PERSON_AS_AMOUNT) & is_read).fill_null(False)
+    long = text.zip_with(text.str.len_bytes() >= PERSON_DIGITS, pl.Series([None], dtype=pl.String))
+    suspect = (long.str.contains(MAY_BE_PERSON_AS_AMOUNT) & is_read).fill_null(False)
     if not suspect.any():
         return reading
 

@@ -104,12 +104,19 @@ def read_numbers(
     Rules: unreadable_number, ambiguous_number, not_whole, too_large, out_of_range, unreadable_year; and the
     warning rounded (more decimals than the type keeps; halves away from zero).
     """
-    plain = _plain(text.alias("t"), sign)
+    is_simple = bool(text.str.contains(SIMPLE).all(ignore_nulls=True))
+    plain = _simply(text.alias("t")) if is_simple else _plain(text.alias("t"), sign)
     frame = plain.lazy()
     if kind in ("integer", "year"):
         frame = frame.with_columns(
             value=pl.col("plain").str.replace(r"\.0+$", "").cast(pl.Int64, strict=False),
             not_whole=pl.col("plain").str.contains(r"\.[0-9]*[1-9]"),
+            rounded=pl.lit(False),
+        )
+    elif is_simple:  # two decimals at most, which every type keeps
+        frame = frame.with_columns(
+            value=pl.col("plain").cast(MONEY if kind == "money" else DECIMAL, strict=False),
+            not_whole=pl.lit(False),
             rounded=pl.lit(False),
         )
     else:
@@ -155,14 +162,15 @@ def _exact(column: str, decimals: int) -> pl.Expr:
     return pl.when(pl.col("rounded")).then(rounded.cast(target, strict=False)).otherwise(exact)
 
 
+def _simply(text: pl.Series) -> pl.DataFrame:
+    """As `_plain`, where every text is a simple number."""
+    plain = pl.col("t").str.replace(",", ".", literal=True)
+    return text.to_frame().select(plain=plain, rule=pl.lit(None, dtype=pl.String))
+
+
 def _plain(text: pl.Series, sign: Sign | None) -> pl.DataFrame:
     """Text as `-1234.5` in `plain`, with what is wrong in `rule`."""
     given = pl.col("t")
-    simple = text.str.contains(SIMPLE)
-    if simple.all(ignore_nulls=True):
-        return text.to_frame().select(
-            plain=given.str.replace(",", ".", literal=True), rule=pl.lit(None, dtype=pl.String)
-        )
     cleaned = text.to_frame().select("t", c=_cleaned(given)).with_columns(b=_body(pl.col("c")))
     body = pl.col("b")
     pointed = body.str.replace(",", ".", literal=True)
