@@ -214,7 +214,7 @@ def test_what_no_delivery_uses_is_forgotten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "update", [{"headers": {"lines": {"x": "none"}}}, {"values": {"lines": {"none": {"x": "y"}}}}]
+    "update", [{"headers": {"lines": {"x": ("none",)}}}, {"values": {"lines": {"none": {"x": "y"}}}}]
 )
 def test_settings_that_name_no_column_are_an_error(tmp_path: Path, update: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match="none"):
