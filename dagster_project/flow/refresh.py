@@ -29,6 +29,7 @@ from dagster_project.flow import (
     changes,
     closed,
     corrections,
+    dbt_docs,
     foreign,
     freshness,
     history,
@@ -49,6 +50,7 @@ from dagster_project.settings import PROJECT_ROOT, Settings, Workspace, load_set
 
 SCHEMA_VERSION = "1"
 PARALLEL_FILES = 2
+DBT_DOCS = Path("docs") / "dbt.html"  # within a release
 CODE = (
     "dagster_project/**/*.py",
     "dagster_project/**/*.yml",
@@ -116,6 +118,7 @@ class Refresh:
         self._judge: JudgeApart | None = None
         self._dbt: DbtProcess | None = None
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._manifest: Path | None = None
 
     def __enter__(self) -> Self:
         self._lock.__enter__()
@@ -302,6 +305,7 @@ class Refresh:
 
     def judge_marts(self, manifest: Path) -> list[Verdict]:
         """The second border; writes the marts that describe the run. Sets the ending to `stopped` likewise."""
+        self._manifest = manifest
         batches, judgements = mart_expectations()
         with self.timed("judge marts"):
             self._connection = build.connect(self.workspace)
@@ -350,6 +354,10 @@ class Refresh:
                 return None
         with self.timed("reports"), releases.plainly("publish.step_build"):
             render(candidate.database, candidate.directory / "reports", self.settings, self.as_of)
+            if (
+                self._manifest is not None
+            ):  # beside the reports: it is about the program, not about the figures
+                dbt_docs.write_dbt_docs(self._manifest, candidate.database, candidate.directory / DBT_DOCS)
         with self.timed("publish"):
             self.release = publish.put_in_force(candidate, self.workspace, self.settings)
         shutil.rmtree(self.workspace.warehouse / "tmp", ignore_errors=True)

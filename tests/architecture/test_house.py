@@ -42,6 +42,7 @@ ROOMS: dict[str, float] = {
     "dagster_project.flow.closed": 8.2,
     "dagster_project.flow.recompute": 8.4,
     "dagster_project.flow.changes": 8.6,
+    "dagster_project.flow.dbt_docs": 8.8,
     "dagster_project.flow.swedish_views": 8.8,
     "dagster_project.flow.publish": 9,
     "dagster_project.flow.refresh": 10,

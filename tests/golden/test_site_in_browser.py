@@ -41,6 +41,7 @@ KINDS = (
     "supplier-concentration.html",
     "quality.html",
     "release.html",
+    "dictionary.html",
 )
 CELLS = """Object.fromEntries([...document.querySelectorAll('.score tr[data-row]')].map(
     (row) => [row.dataset.row, row.querySelector('[data-cell="0"]').textContent]))"""

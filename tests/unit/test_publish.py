@@ -155,7 +155,9 @@ def test_every_table_is_there_in_swedish_too_under_any_name(build: Path, workspa
     with duckdb.connect() as c:
         c.execute("CREATE TABLE releases AS SELECT 'not this one' AS release_id")
         c.execute(f"ATTACH '{release.database}' AS utfall (READ_ONLY)")
-        assert c.execute("SELECT utgåva, gäller FROM utfall.sv.utgåvor").fetchall() == [(release.release_id, True)]
+        assert c.execute("SELECT utgåva, gäller FROM utfall.sv.utgåvor").fetchall() == [
+            (release.release_id, True)
+        ]
         names = c.execute(
             "SELECT count(*) FROM information_schema.tables WHERE table_catalog = 'utfall' GROUP BY table_schema"
         ).fetchall()
