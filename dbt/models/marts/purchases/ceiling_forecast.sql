@@ -1,5 +1,7 @@
-{#- Months that the pace is taken from at most and at least, and the normal quantile of the two-sided 80 % interval. -#}
-{% set longest, shortest, z = 12, 3, 1.2815515655446004 %}
+{#- Months that the pace is taken from at most and at least, and Student's quantiles of the two-sided 80 % interval for so
+    many months, from the shortest to the longest. -#}
+{% set longest, shortest = 12, 3 %}
+{% set quantiles = [1.8856, 1.6377, 1.5332, 1.4759, 1.4398, 1.4149, 1.3968, 1.3830, 1.3722, 1.3634] %}
 {% set dates = {
     'exhausted_date': 'expected', 'exhausted_low_date': 'earliest', 'exhausted_high_date': 'latest'
 } %}
@@ -149,7 +151,8 @@ moments as (
     select
         *,
         paced / pace_months as mean,
-        greatest(squares - paced * paced / pace_months, 0) / (pace_months - 1) as variance
+        greatest(squares - paced * paced / pace_months, 0) / (pace_months - 1) as variance,
+        pow(cast(list_extract({{ quantiles }}, pace_months - {{ shortest - 1 }}) as double), 2) as square_quantile
     from paced
     where
         pace_months >= {{ shortest }}
@@ -163,8 +166,8 @@ moments as (
 roots as (
     select
         *,
-        mean * mean - {{ z }} * {{ z }} * variance / pace_months as a,
-        2 * remaining * mean + {{ z }} * {{ z }} * variance as b
+        mean * mean - square_quantile * variance / pace_months as a,
+        2 * remaining * mean + square_quantile * variance as b
     from moments
 ),
 
