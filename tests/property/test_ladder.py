@@ -289,14 +289,27 @@ def covers(world: World, contract: Contract, category: str | None) -> bool:
     return contract.category == category or (contract.id, category) in world.further
 
 
+def usable_contracts(world: World, line: Line, supplier: str | None) -> list[Contract]:
+    own = [c for c in world.contracts if c.supplier == supplier]
+    return [c for c in own if is_open(world, c, line.unit) and is_valid(c, line.invoice_date)]
+
+
+def fitting_contracts(world: World, line: Line, supplier: str | None, category: str | None) -> list[Contract]:
+    return [
+        c
+        for c in usable_contracts(world, line, supplier)
+        if covers(world, c, category) or c.id == line.contract or category is None
+    ]
+
+
 def first_verdict(world: World, line: Line) -> Verdict:
     """Everything but the ceilings."""
     supplier, match = resolve_supplier(world, line)
     category, category_source = resolve_category(world, line, supplier)
     day = line.invoice_date
     own = [c for c in world.contracts if c.supplier == supplier]
-    usable = [c for c in own if is_open(world, c, line.unit) and is_valid(c, day)]
-    fitting = [c for c in usable if covers(world, c, category) or c.id == line.contract or category is None]
+    usable = usable_contracts(world, line, supplier)
+    fitting = fitting_contracts(world, line, supplier, category)
 
     unplaced = Verdict(supplier, match, category, category_source, "", None, None, False, bool(usable))
 
@@ -332,7 +345,13 @@ def first_verdict(world: World, line: Line) -> Verdict:
 def climb(world: World) -> Verdicts:
     """The verdict of every line that exists on the as-of date."""
     lines = [line for line in world.lines if line.booking_date <= AS_OF]
-    verdicts = {line.key: first_verdict(world, line) for line in lines}
+    return under_ceilings(world, {line.key: first_verdict(world, line) for line in lines})
+
+
+def under_ceilings(world: World, first: Verdicts) -> Verdicts:
+    """The verdicts with what is above a ceiling, each line being on the contract that `first` gives it."""
+    verdicts = dict(first)
+    lines = [line for line in world.lines if line.key in first]
     spent: dict[str, Decimal] = defaultdict(Decimal)
     for line in sorted(lines, key=lambda x: (x.invoice_date, x.booking_date, x.unit, x.invoice, x.number)):
         contract = verdicts[line.key].contract
@@ -490,7 +509,7 @@ def warehouse(worlds: list[World], tmp_path_factory: pytest.TempPathFactory) -> 
     write_world_tables(workspace, worlds)
     indicators = [f"kpi_{figure}" for figure in FIGURES]
     for command in (
-        ["run", "--select", "+fct_invoice", "off_contract_rates"],
+        ["run", "--select", "+fct_invoice", "int_ceiling_bounds", "off_contract_rates"],
         ["compile", "--select", *indicators],
     ):
         outcome = dbt_in(workspace, *command)
@@ -536,6 +555,77 @@ def invoices_of(worlds: Iterable[World], verdicts: Verdicts) -> dict[tuple[str, 
             if line.key in verdicts:
                 invoices[line.key[:3]].append(line)
     return invoices
+
+
+def chosen_otherwise(world: World, verdicts: Verdicts, rng: random.Random) -> Verdicts:
+    """The verdicts as they would be with each ambiguous line on any one of the contracts that fit it."""
+    first = {}
+    for line in world.lines:
+        if (verdict := verdicts.get(line.key)) is None:
+            continue
+        if verdict.ambiguous:
+            fitting = fitting_contracts(world, line, verdict.supplier, verdict.category)
+            verdict = replace(verdict, contract=rng.choice(sorted({c.id for c in fitting})))
+        first[line.key] = replace(verdict, klass="on_contract") if verdict.contract else verdict
+    return under_ceilings(world, first)
+
+
+def test_low_and_high_hold_whichever_fitting_contract_an_ambiguous_line_is_on(
+    warehouse: duckdb.DuckDBPyConnection, worlds: list[World], verdicts: Verdicts
+) -> None:
+    owners = {u.id: (u.owner if u.is_member else None) for w in worlds for u in w.units}
+    rows = warehouse.execute(
+        "select period, member_code, category_group, supplier_id, over_ceiling_low_amount, over_ceiling_amount, "
+        "over_ceiling_high_amount from main.off_contract_rates"
+    ).fetchall()
+    bounds = {tuple(row[:4]): row[4:] for row in rows}
+    contracts = dict(
+        warehouse.execute(
+            "select period, (contracts_low_change, contracts_high_change) from work.int_ceiling_bounds "
+            "where member_code = 'ALL' and category_group = 'ALL' and supplier_id = 'ALL'"
+        ).fetchall()
+    )
+    assert {period for period, change in contracts.items() if change[0] < 0 < change[1]}
+    assert sum(low < high for low, _, high in bounds.values()) > 50
+    assert all(low <= told <= high for low, told, high in bounds.values())
+
+    def exceeded(told: Verdicts) -> dict[str, set[str | None]]:
+        found: dict[str, set[str | None]] = defaultdict(set)
+        for world in worlds:
+            for line in world.lines:
+                if line.key in told and told[line.key].klass == "over_ceiling":
+                    quarter = f"2021-Q{(line.booking_date.month + 2) // 3}"
+                    for period in (quarter, "2021"):
+                        found[period].add(told[line.key].contract)
+        return found
+
+    rng = random.Random(6)
+    now = exceeded(verdicts)
+    differing = set()
+    for _ in range(12):
+        told: Verdicts = {}
+        for world in worlds:
+            told |= chosen_otherwise(world, verdicts, rng)
+        over: dict[tuple[str | None, ...], Decimal] = defaultdict(Decimal)
+        for world in worlds:
+            for line in world.lines:
+                if line.key not in told or told[line.key].klass != "over_ceiling":
+                    continue
+                category = verdicts[line.key].category
+                group = None if category is None else group_of(category)
+                quarter = f"2021-Q{(line.booking_date.month + 2) // 3}"
+                for period in (quarter, "2021"):
+                    for member in ("ALL", owners[line.unit]):
+                        for place in (("ALL", "ALL"), (group, "ALL"), ("ALL", verdicts[line.key].supplier)):
+                            over[period, member, *place] += line.amount
+        for place, (low, published, high) in bounds.items():
+            assert low <= over[place] <= high, place
+            if over[place] != published:
+                differing.add(place)
+        for period, found in exceeded(told).items():
+            low, high = contracts.get(period, (0, 0))
+            assert len(now[period]) + low <= len(found) <= len(now[period]) + high, period
+    assert len(differing) > 30
 
 
 def largest_class(lines: Sequence[Line], verdicts: Verdicts) -> str:

@@ -152,7 +152,14 @@ moments as (
         *,
         paced / pace_months as mean,
         greatest(squares - paced * paced / pace_months, 0) / (pace_months - 1) as variance,
-        pow(cast(list_extract({{ quantiles }}, pace_months - {{ shortest - 1 }}) as double), 2) as square_quantile
+        pow(
+            cast(
+                list_extract(
+                    {{ quantiles }},
+                    pace_months - {{ shortest - 1 }}
+                ) as double
+            ), 2
+        ) as square_quantile
     from paced
     where
         pace_months >= {{ shortest }}

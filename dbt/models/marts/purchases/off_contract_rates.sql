@@ -202,6 +202,22 @@ totals as (
     group by all
 ),
 
+-- What could be over its ceiling if lines that several contracts fit were on another of them.
+bounded as (
+    select
+        totals.*,
+        coalesce(bounds.low_change, 0) as low_change,
+        coalesce(bounds.high_change, 0) as high_change
+    from totals
+    left join {{ ref('int_ceiling_bounds') }} as bounds
+        on
+            totals.period_type = bounds.period_type
+            and totals.period = bounds.period
+            and totals.member_code = bounds.member_code
+            and totals.category_group = bounds.category_group
+            and totals.supplier_id = bounds.supplier_id
+),
+
 denominators as (
     select
         *,
@@ -210,7 +226,7 @@ denominators as (
             on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount + unclassified_amount, 0
         )
             as purchase_amount
-    from totals
+    from bounded
 )
 
 select
@@ -229,5 +245,7 @@ select
     wild_largest / nullif(area_largest, 0) as off_contract_rate_count,
     cast(on_contract_amount as double) / cast(area_amount as double) as contract_compliance_value,
     cast(on_contract_amount + over_ceiling_amount + wild_amount as double) / cast(purchase_amount as double)
-        as contract_coverage_value
+        as contract_coverage_value,
+    cast(over_ceiling_amount + low_change as decimal(18, 2)) as over_ceiling_low_amount,
+    cast(over_ceiling_amount + high_change as decimal(18, 2)) as over_ceiling_high_amount
 from denominators

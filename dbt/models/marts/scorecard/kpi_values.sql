@@ -78,6 +78,27 @@ aimed as (
             and figures.member_code = {{ name }}.member_code
             and figures.category_group = {{ name }}.category_group
     {% endfor -%}
+),
+
+-- What another choice among the contracts that fit a line could make of a figure.
+chosen as (
+    select
+        aimed.*,
+        bounds.low_change,
+        bounds.high_change,
+        cast(aimed.numerator - bounds.low_change as double) / nullif(cast(aimed.denominator as double), 0) as least_over,
+        cast(aimed.numerator - bounds.high_change as double) / nullif(cast(aimed.denominator as double), 0) as most_over,
+        bounds.contracts_low_change,
+        bounds.contracts_high_change
+    from aimed
+    left join {{ ref('int_ceiling_bounds') }} as bounds
+        on
+            aimed.kpi_id in ('contract_compliance_value', 'ceiling_exceeded_count')
+            and aimed.period_type = bounds.period_type
+            and aimed.period = bounds.period
+            and aimed.member_code = bounds.member_code
+            and aimed.category_group = bounds.category_group
+            and bounds.supplier_id = 'ALL'
 )
 
 select
@@ -92,8 +113,21 @@ select
     cast(denominator as double) as denominator,
     actual,
     -- Only what was asked of some is an estimate; the rest was counted in full, and its interval only judges.
-    case when method = 'survey' then low end as low,
-    case when method = 'survey' then high end as high,
+    -- Low and high of what is ambiguous are bounds: whichever contract fits, the figure is between them.
+    case
+        when method = 'survey' then low
+        when kpi_id = 'contract_compliance_value' and (low_change <> 0 or high_change <> 0)
+            then least(least_over, most_over)
+        when kpi_id = 'ceiling_exceeded_count' and (contracts_low_change <> 0 or contracts_high_change <> 0)
+            then actual + contracts_low_change
+    end as low,
+    case
+        when method = 'survey' then high
+        when kpi_id = 'contract_compliance_value' and (low_change <> 0 or high_change <> 0)
+            then greatest(least_over, most_over)
+        when kpi_id = 'ceiling_exceeded_count' and (contracts_low_change <> 0 or contracts_high_change <> 0)
+            then actual + contracts_high_change
+    end as high,
     unit,
     operator as target_operator,
     target,
@@ -127,4 +161,4 @@ select
         when low <= target and high >= target then 'within_interval'
         else 'clear'
     end as target_verdict
-from aimed
+from chosen
