@@ -71,7 +71,7 @@ SHEETS = (
     Sheet(
         "spend_cube",
         "amount desc, quarter, member_code, category_code, supplier_id, compliance_class",
-        where="make_date(year, 3 * cast(right(quarter, 1) as integer) - 2, 1) between $period_start and $period_end",
+        where="cast(year as varchar) = $period",
     ),
     Sheet("supplier_concentration", "year desc, hhi desc, category_group"),
     Sheet(
