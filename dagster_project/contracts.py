@@ -9,6 +9,8 @@ does not belong here: any judgement of data.
 from __future__ import annotations
 
 import functools
+import hashlib
+import json
 import unicodedata
 from pathlib import Path
 from typing import Any, Literal
@@ -150,6 +152,11 @@ class Source(_Strict):
         return next(
             (column.name for column in self.columns if column.name in ("unit_id", "member_code")), None
         )
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """A hash over the whole contract; kept, because thousands of small files ask for it."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
 
     def headers(self) -> dict[str, str]:
         """Folded heading → column name, for canonical names, labels and aliases."""

@@ -28,6 +28,24 @@ DBT_DIR = PROJECT_ROOT / "dbt"
 ORPHAN_SECONDS = 60
 WORKING = "working"
 WORKING_SCHEMAS = ("run", "arrival", "delivered", "work")
+# What reconcile finds where two sources describe one record.
+CONFLICTS_SCHEMA: dict[str, Any] = {
+    "table_name": pl.String,
+    "record_id": pl.String,
+    "procurement_id": pl.String,
+    "field": pl.String,
+    "resolution": pl.String,
+    "kept_value": pl.String,
+    "kept_source": pl.String,
+    "kept_file": pl.String,
+    "kept_sheet": pl.String,
+    "kept_row": pl.Int64,
+    "other_value": pl.String,
+    "other_source": pl.String,
+    "other_file": pl.String,
+    "other_sheet": pl.String,
+    "other_row": pl.Int64,
+}
 
 
 def build_database(workspace: Workspace) -> Path:
@@ -124,6 +142,7 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
         "direct_award_thresholds",
         pl.DataFrame(thresholds, schema={"from_date": pl.Date, "amount": pl.Decimal(18, 2)}, orient="row"),
     )
+    _table(connection, "source_conflicts", pl.DataFrame(schema=CONFLICTS_SCHEMA))
     return connection
 
 

@@ -20,6 +20,15 @@ from dagster_project.flow.parse import ParsedFile
 from dagster_project.flow.reconcile import ISSUES_SCHEMA, Reconciled, Reconciler, SourceOutcome
 from dagster_project.messages import message
 
+# Buyers by organisation number too, once the units are decided: a notice knows no unit ids.
+_KNOWN_BY_NUMBER = """
+insert into arrival.procurement_buyers
+select distinct b.procurement_id, o.orgnr
+from arrival.procurement_buyers as b
+inner join delivered.organisations as o on b.buyer = o.unit_id
+where o.orgnr is not null and o.orgnr <> o.unit_id
+"""
+
 
 def kind_of(delivery: Delivery) -> str:
     """The foreign format that a delivery is of, else the source whose folder it lies in."""
@@ -99,6 +108,7 @@ def settle(
     connection: duckdb.DuckDBPyConnection, parsed: Mapping[str, Sequence[ParsedFile]]
 ) -> dict[str, Settlement]:
     """The settlement of every format that has files."""
+    _register_buyers(connection, parsed.get("participants", []))
     return {
         name: Settlement(connection, adapter, parsed[name])
         for name, adapter in ADAPTERS.items()
@@ -106,10 +116,27 @@ def settle(
     }
 
 
+def _register_buyers(connection: duckdb.DuckDBPyConnection, files: Sequence[ParsedFile]) -> None:
+    """`arrival.procurement_buyers`: whom the register carries a procurement out for, by unit id; asked before the
+    register's participants are decided, because they refer to procurements.
+    """
+    connection.execute(
+        "create or replace table arrival.procurement_buyers (procurement_id varchar, buyer varchar)"
+    )
+    usable = [str(file.directory / "rows.parquet") for file in files if file.rejected is None]
+    if usable:
+        connection.execute(
+            "insert into arrival.procurement_buyers select distinct procurement_id, unit_id from read_parquet(?)",
+            [usable],
+        )
+
+
 def give(
     reconciler: Reconciler, settlements: Mapping[str, Settlement], source: Source, complements: bool
 ) -> None:
     """Give a source of ours, once it is decided, the rows that the settled formats have for it."""
+    if source.name == "organisations" and settlements and not complements:
+        reconciler.execute(_KNOWN_BY_NUMBER)
     for name in settlements:
         derived = ADAPTERS[name].DERIVED.get(source.name)
         if derived is not None and derived.complements == complements:

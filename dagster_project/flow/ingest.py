@@ -31,6 +31,7 @@ __all__ = [
     "Delivery",
     "Table",
     "UnreadableDelivery",
+    "content_of",
     "deliveries",
     "form_of",
     "natural_key",
@@ -279,6 +280,25 @@ def read_tables(
 def _unsupported(delivery: Delivery) -> UnreadableDelivery:
     ending = plain_name(delivery.path.suffix or delivery.path.name)
     return UnreadableDelivery("unsupported_format", ending=ending)
+
+
+def content_of(delivery: Delivery, most: int) -> bytes:
+    """The very content that was hashed. Raises PassingFault as `read_tables` does, UnreadableDelivery xml_too_large."""
+    if delivery.fault is not None:
+        raise PassingFault(delivery.fault)
+    if delivery.size > most:
+        raise UnreadableDelivery("xml_too_large", most=most >> 20)
+    try:
+        with delivery.path.open("rb") as stream:
+            content = stream.read(most + 1)
+            after = _stamp(os.fstat(stream.fileno()))
+    except OSError as error:
+        if is_of_the_disk(error) and not isinstance(error, PermissionError):
+            raise
+        raise PassingFault(_fault_of(error, delivery.path)) from error
+    if delivery.stamp not in (None, after):
+        raise PassingFault("changed")
+    return content
 
 
 def _copy(delivery: Delivery, own: Path) -> None:

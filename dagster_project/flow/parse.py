@@ -108,15 +108,68 @@ def parse_delivery(
     Never raises for what a file holds: a file that cannot be used is `rejected`. Raises SettingsError where
     organisation.yml names columns or codes that the source does not have.
     """
-    key = pseudonym_key(workspace)
-    choices = first_choices(source, settings, key)
-    directory = workspace.warehouse / "parsed" / source.name / _cache_key(delivery, source, choices)
+    choices = first_choices(source, settings, pseudonym_key(workspace))
+    return _remembered(
+        delivery,
+        source,
+        choices,
+        workspace,
+        PARSER_VERSION,
+        lambda scratch, result: _parse(delivery, source, choices, scratch, result, progress, dialects),
+    )
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """What an adapter has read from a file that is no table: `rows` with the contract's columns, `_sheet` and `_row`,
+    and `findings` (columns FINDINGS and `_sheet`). A row with an error among the findings is quarantined.
+    """
+
+    rows: Sequence[Mapping[str, object]]
+    findings: Sequence[Mapping[str, object]]
+
+
+def parse_rows(
+    delivery: Delivery,
+    source: Source,
+    settings: Settings,
+    workspace: Workspace,
+    version: str,
+    read: Callable[[bytes], RowsRead],
+) -> ParsedFile:
+    """The same for a format that gives typed rows itself: `read` is asked with the pseudonym key, once per content,
+    contract, key and `version` of the adapter. It raises UnreadableDelivery for a file that cannot be used.
+    """
+    choices = first_choices(source, settings, pseudonym_key(workspace))
+
+    def fill(_: Path, result: Path) -> UnreadableDelivery | None:
+        try:
+            done = read(choices.key)
+        except UnreadableDelivery as refused:
+            _write_refusal(result, _Counts(), [], source, choices, refused)
+            return refused
+        _write_rows(result, source, done, choices)
+        return None
+
+    return _remembered(delivery, source, choices, workspace, f"{PARSER_VERSION}.{version}", fill)
+
+
+def _remembered(
+    delivery: Delivery,
+    source: Source,
+    choices: Choices,
+    workspace: Workspace,
+    version: str,
+    fill: Callable[[Path, Path], UnreadableDelivery | None],
+) -> ParsedFile:
+    """What was read of such a delivery before; else `fill(scratch, result)` reads it, and gives why it was refused."""
+    directory = workspace.warehouse / "parsed" / source.name / _cache_key(delivery, source, choices, version)
     if not (directory / "meta.json").exists():
         with _scratch(workspace) as scratch:
             result = scratch / "result"
             result.mkdir()
             try:
-                refused = _parse(delivery, source, choices, scratch, result, progress, dialects)
+                refused = fill(scratch, result)
             except BaseException as error:
                 if not _is_of_the_file(error):
                     raise
@@ -181,15 +234,15 @@ def first_choices(source: Source, settings: Settings, key: bytes) -> Choices:
     return Choices(key=key, headings=headings, words=words, date_pattern=settings.dates.get(source.name))
 
 
-def _cache_key(delivery: Delivery, source: Source, choices: Choices) -> str:
+def _cache_key(delivery: Delivery, source: Source, choices: Choices, version: str) -> str:
     effective = {
         "content": delivery.sha256,
         "form": form_of(delivery.path),
-        "contract": source.model_dump(mode="json"),
+        "contract": source.fingerprint,
         "headings": choices.headings,
         "words": choices.words,
         "dates": choices.date_pattern,
-        "parser": PARSER_VERSION,
+        "parser": version,
         "key": key_id(choices.key),
     }
     return hashlib.sha256(json.dumps(effective, sort_keys=True).encode()).hexdigest()
@@ -420,20 +473,34 @@ class _LineCounter:
         return runs.sort("place")["line"]
 
 
+def _write_rows(result: Path, source: Source, done: RowsRead, choices: Choices) -> None:
+    """Write typed rows as `_parse` would; in one go, because an XML file holds few."""
+    wrong = {(f[SHEET], f[ROW]) for f in done.findings if f["severity"] == "error"}
+    parts: dict[str, list[Mapping[str, object]]] = {"rows": [], "bad": [], "issues": [*done.findings]}
+    for row in done.rows:
+        parts["bad" if (row[SHEET], row[ROW]) in wrong else "rows"].append(row)
+    for name, rows in parts.items():
+        schema = _schemas(source)[name]
+        pl.DataFrame(rows, schema=schema, orient="row").write_parquet(
+            result / f"{name}.parquet", compression="zstd", compression_level=1, statistics=False
+        )
+    counts = _Counts(len(done.rows), len(parts["rows"]), len(parts["bad"]))
+    _write_meta(result, counts, [], choices, numbered=False, answers=False, refused=None)
+
+
+def _schemas(source: Source) -> dict[str, dict[str, pl.DataType | type[pl.DataType]]]:
+    """The columns of the three Parquet files of a result."""
+    rows = {column.name: DTYPES[column.type] for column in source.columns}
+    rows |= {SHEET: pl.String, ROW: pl.Int64, ANSWERS: pl.String}
+    findings: dict[str, pl.DataType | type[pl.DataType]] = {"severity": pl.String, SHEET: pl.String}
+    return {"rows": rows, "bad": rows, "issues": findings | dict(FINDINGS)}
+
+
 class _Writers:
     """The three Parquet files of a result, written batch by batch."""
 
     def __init__(self, directory: Path, source: Source) -> None:
-        rows = {column.name: DTYPES[column.type] for column in source.columns} | {
-            SHEET: pl.String,
-            ROW: pl.Int64,
-            ANSWERS: pl.String,
-        }
-        findings = {"severity": pl.String, SHEET: pl.String} | dict(FINDINGS)
-        self._schemas = {
-            name: pl.DataFrame(schema=schema)
-            for name, schema in (("rows", rows), ("bad", rows), ("issues", findings))
-        }
+        self._schemas = {name: pl.DataFrame(schema=schema) for name, schema in _schemas(source).items()}
         self._writers = {
             name: pa.parquet.ParquetWriter(
                 directory / f"{name}.parquet",

@@ -58,6 +58,8 @@ SQL_TYPES = {
 }
 
 PROVENANCE = ("file_no", "sheet", "row")
+# Texts that differ in case and blanks only do not differ.
+_FOLDED = "regexp_replace(lower(trim({})), '\\s+', ' ', 'g')"
 # Below this many rows a source is kept as a table in the build database; above it, as a view over its Parquet files.
 TABLE_UP_TO_ROWS = 500_000
 
@@ -147,6 +149,10 @@ class Reconciler:
 
     def derive(self, source: Source, origin: str, derived: Derived) -> None:
         """Add what a foreign format gives to a source that is decided, where no delivered row says it already."""
+        for statement in derived.before:
+            self._con.execute(statement)
+        if derived.fills:
+            self._fill(source, origin, derived)
         given = [row[0] for row in self._con.execute(f"describe {derived.query}").fetchall()]
         values = {name: f'd."{name}"' for name in given}
         columns = ", ".join(
@@ -177,6 +183,51 @@ class Reconciler:
         if not derived.complements:
             rows = self._scalar(f"select count(*) from {table}")
             self._derived[source.name] = self._derived.get(source.name, 0) + rows
+
+    def _fill(self, source: Source, origin: str, derived: Derived) -> None:
+        """Where a delivered row has the key of one that a format gives: fill what it leaves empty, list what differs.
+
+        Dates are filled only where the row still fulfils the source's row rules; the delivered value always stands.
+        """
+        offered = f"arrival.{source.name}_offered_by_{origin}"
+        self._con.execute(f"create or replace table {offered} as {derived.query}")
+        match = " and ".join(f's."{column}" = d."{column}"' for column in source.key)
+        allowed = " and ".join(
+            f"coalesce(({self._resolve(rule.holds or '', source)}), true)"
+            for rule in self._rules
+            if rule.source == source.name and rule.kind == "row" and rule.effect == "quarantine"
+        )
+        record = " || '|' || ".join(f's."{column}"' for column in source.key)
+        for column in derived.fills:
+            kind = SQL_TYPES[source.column(column).type]
+            value = f'cast(d."{column}" as {kind})'
+            others = ", ".join(
+                f'{value} as "{c.name}"' if c.name == column else f's."{c.name}"' for c in source.columns
+            )
+            fits = "true" if not allowed else f"(select {allowed} from (select {others}) as r)"
+            found = (
+                f"from delivered.{source.name} as s inner join {offered} as d on {match} "
+                f'where {value} is distinct from s."{column}" and {value} is not null'
+            )
+            self._con.execute(
+                f"insert into run.source_conflicts select '{source.name}', {record}, s.procurement_id, '{column}', "
+                f"case when s.\"{column}\" is null and {fits} then 'filled' else 'differs' end, "
+                f'cast(s."{column}" as varchar), s.origin, s.source_file, s.source_sheet, s.source_row, '
+                f"cast({value} as varchar), '{origin}', d.source_file, d.source_sheet, d.source_row {found}"
+                + (
+                    f" and {_FOLDED.format(value)} <> coalesce({_FOLDED.format(f's.{column}')}, '')"
+                    if kind == "VARCHAR"
+                    else ""
+                )
+            )
+            self._con.execute(
+                f'update delivered.{source.name} as s set "{column}" = {value} from {offered} as d '
+                f'where {match} and s."{column}" is null and {value} is not null and {fits}'
+            )
+
+    def execute(self, statement: str) -> None:
+        """Run a statement of a foreign format between two sources."""
+        self._con.execute(statement)
 
     def warnings_of_sets(self) -> None:
         """Rules about rows of several sources that only warn; after every source is decided."""

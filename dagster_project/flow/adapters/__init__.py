@@ -15,7 +15,7 @@ from typing import Protocol
 
 from dagster_project.contracts import Source
 from dagster_project.expectations import Rule
-from dagster_project.flow.adapters import open_ledger, ubl, uhm_statistics
+from dagster_project.flow.adapters import notices, open_ledger, ubl, uhm_statistics
 from dagster_project.flow.adapters.derived import Derived, Note
 from dagster_project.flow.dialects import Dialect
 from dagster_project.flow.ingest import Delivery
@@ -66,5 +66,5 @@ class Adapter(Protocol):
         """Warnings for whole files, asked when every source has its rows."""
 
 
-ADAPTERS: Mapping[str, Adapter] = {adapter.FORMAT: adapter for adapter in (uhm_statistics,)}
+ADAPTERS: Mapping[str, Adapter] = {adapter.FORMAT: adapter for adapter in (notices, uhm_statistics)}
 DIALECTS: Mapping[str, tuple[Dialect, ...]] = {"invoices": (ubl, open_ledger)}

@@ -11,12 +11,17 @@ class Derived:
 
     `query` gives some of the source's columns and source_file, source_sheet, source_row; one row per key.
     The board's own rows win: where a delivered row has the same `whole`, none of the derived ones is added.
+    `before`: statements that the query rests on, run when the source is decided. `fills`: columns that the format may
+    fill where a delivered row with the same key leaves them empty; where both say something and differ, the delivered
+    value stands and the difference is listed.
     `complements`: the rows only explain what other rows bear (names of codes), so the source does not count
     as delivered by them and delivered rows are not judged by them.
     """
 
     query: str
     whole: tuple[str, ...]
+    before: tuple[str, ...] = ()
+    fills: tuple[str, ...] = ()
     complements: bool = False
 
 

@@ -75,7 +75,7 @@ asked as (
 ),
 
 register_delivered as (
-    select coalesce(bool_or(is_delivered), false) as is_delivered
+    select coalesce(bool_or(is_register), false) as is_delivered
     from deliveries
     where source = 'requirements'
 ),
