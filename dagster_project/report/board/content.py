@@ -260,7 +260,7 @@ def _row(
         "name": reading.told(one.row, "name"),
         "note": note,
         "outcome": cells.outcome,
-        "basis": [part for part in (*cells.basis.split("; "), cells.coverage) if part],
+        "basis": [part for part in (*_basis(reading, one.row, figure, cells.basis), cells.coverage) if part],
         "own": _own(reading, words, one, about),
         "target": cells.target,
         "state": cells.state,
@@ -273,6 +273,14 @@ def _row(
         "forecast": forecasts.get(kpi_id, {"expected": "", "interval": "", "probability": "", "chance": ""}),
         "spark": drawing.spark(series),
     }
+
+
+def _basis(reading: Reading, row: dict[str, Any], figure: Figure, basis: str) -> list[str]:
+    """What the outcome was counted from, and its interval; of an index how many answered, not the sum of points."""
+    parts = basis.split("; ")
+    if row["is_index"] and figure.denominator:
+        parts[0] = f"n = {reading.formats.plain(figure.denominator)}"
+    return parts
 
 
 def _own(reading: Reading, words: Words, one: Told, about: Period) -> str:
@@ -443,7 +451,7 @@ def _panels(reading: Reading, words: Words, told: list[Told], deviations: list[T
                     {
                         "name": reading.members[code],
                         "outcome": words.cells(member).outcome,
-                        "basis": words.cells(member).basis.partition(";")[0],  # without the interval
+                        "basis": _basis(reading, one.row, member, words.cells(member).basis)[0],
                         "at": round(max(0.0, member.actual or 0) / top, drawing.DECIMALS),
                         "is_all": code == ALL,
                     }
