@@ -39,6 +39,7 @@ KINDS = (
     "coordination-potential.html",
     "preparedness.html",
     "supplier-concentration.html",
+    "maturity.html",
     "quality.html",
     "release.html",
     "dictionary.html",

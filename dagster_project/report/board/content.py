@@ -17,7 +17,7 @@ from dagster_project.report.board import drawing
 from dagster_project.report.explain import UnknownFigure
 from dagster_project.report.site.cells import Words
 from dagster_project.report.site.charts import Scale
-from dagster_project.report.site.outlook import PARTS
+from dagster_project.report.site.outlook import PARTS, chance
 from dagster_project.report.site.reading import ALL, Figure, Period, Reading
 
 JUDGED = ("met", "not_met", "baseline", "measured")
@@ -27,7 +27,6 @@ PANELS = 4  # indicators whose members stand side by side
 MANY_MEMBERS = 10  # from so many on, half as many panels
 LISTED = 8
 LOW_COVERAGE = 0.95
-SURE = 0.01
 MONTHS_IN_QUARTER = 3
 BOUNDS = (">=", ">", "<=", "<", "abs<")
 COMPARED = ("share", "mean", "median")
@@ -315,30 +314,21 @@ def _forecasts(reading: Reading, about: Period) -> dict[str, dict[str, str]]:
         if kpi_id not in reading.catalogue:
             continue
         unit = reading.catalogue[kpi_id]["unit"]
-        interval = probability = chance = ""
+        interval = probability = short = ""
         if row["low"] is not None and row["high"] is not None:
             low, high = (formats.figure(row[side], unit, kpi_id) for side in ("low", "high"))
             interval = reading.say("report.interval", low=low, high=high)
         if row["probability_of_target"] is not None:
-            words = _chance(reading, row["probability_of_target"])
+            words = chance(reading, row["probability_of_target"])
             probability = reading.say("report.board.chance", chance=words)
-            chance = reading.say("report.board.chance.short", chance=words)
+            short = reading.say("report.board.chance.short", chance=words)
         told[kpi_id] = {
             "expected": formats.figure(row["expected"], unit, kpi_id),
             "interval": interval,
             "probability": probability,
-            "chance": chance,
+            "chance": short,
         }
     return told
-
-
-def _chance(reading: Reading, probability: float) -> str:
-    """A probability in words; never quite none or certain."""
-    if probability < SURE:
-        return reading.say("report.board.chance.under")
-    if probability > 1 - SURE:
-        return reading.say("report.board.chance.over")
-    return reading.formats.share(probability, 0)
 
 
 def _deviation(

@@ -6,6 +6,7 @@ that stands under every chart.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -217,6 +218,109 @@ def areas(
         parts.append(f'<text class="tick middle" x="{x:.1f}" y="{height - 18:.1f}">{escape(label)}</text>')
         parts.append(f'<text class="tick middle" x="{x:.1f}" y="{height - 4:.1f}">{escape(below)}</text>')
     return _svg("".join(parts), title, WIDTH, math.ceil(height), "chart")
+
+
+def waterfall(levels: Sequence[float], words: Sequence[tuple[str, str]], *, title: str) -> Markup:
+    """How a figure went from the first of `levels` to the last: the ends as lines, each step between as a bar.
+
+    `words` are what stands under and over each: the first end, one for each step, the last end. The axis holds the
+    levels and not zero, so the ends are lines: a bar would be read by its length.
+    """
+    low, high = min(levels), max(levels)
+    span = (high - low) or 1.0
+    gap = (WIDTH - 2 * RIGHT) / (len(levels) + 1)
+
+    def y(level: float) -> float:
+        return HEIGHT - BOTTOM - 22 - (level - low) / span * (HEIGHT - TOP - BOTTOM - 44)
+
+    parts = []
+    spans = [(levels[0], levels[0]), *itertools.pairwise(levels), (levels[-1], levels[-1])]
+    for place, ((start, end), (below, above)) in enumerate(zip(spans, words, strict=True)):
+        x = RIGHT + gap * place
+        left, right, middle = x + gap * 0.14, x + gap * 0.86, x + gap / 2
+        if place in (0, len(spans) - 1):
+            parts.append(
+                f'<line class="end-mark" x1="{left:.1f}" x2="{right:.1f}" y1="{y(end):.1f}" y2="{y(end):.1f}"/>'
+            )
+        else:
+            upper = min(y(start), y(end))
+            parts.append(
+                f'<rect class="step {"up" if end >= start else "down"}" x="{left:.1f}" y="{upper:.1f}" '
+                f'width="{right - left:.1f}" height="{max(abs(y(end) - y(start)), 1.5):.1f}"/>'
+            )
+        if place < len(spans) - 1:
+            parts.append(f'<path class="grid" d="M{right:.1f} {y(end):.1f}h{gap * 0.28:.1f}"/>')
+        parts.append(
+            f'<text class="name middle" x="{middle:.1f}" y="{min(y(start), y(end)) - 8:.1f}">{escape(above)}</text>'
+            f'<text class="tick middle" x="{middle:.1f}" y="{HEIGHT - 12}">{escape(below)}</text>'
+        )
+    return _svg("".join(parts), title, WIDTH, HEIGHT, "chart")
+
+
+def quadrants(
+    lines: Sequence[Sequence[tuple[float, float, str, str]]],
+    cutoff: float,
+    *,
+    sides: tuple[str, str],
+    title: str,
+) -> Markup:
+    """Points on two axes of 0 to 4 with a cut-off on both; points of one line follow each other in time.
+
+    A point is across, up, its name and what the mark says; `sides` name the axes, across and up.
+    """
+    height = 420
+    left, right, top, bottom = LEFT, WIDTH - 180, 14, height - 44
+
+    def x(value: float) -> float:
+        return left + value / 4 * (right - left)
+
+    def y(value: float) -> float:
+        return bottom - value / 4 * (bottom - top)
+
+    parts = [f'<path class="goal" d="M{x(cutoff):.1f} {top}H{right}V{y(cutoff):.1f}H{x(cutoff):.1f}Z"/>']
+    for number in range(5):
+        parts.append(
+            f'<line class="grid" x1="{left}" x2="{right}" y1="{y(number):.1f}" y2="{y(number):.1f}"/>'
+            f'<text class="tick end" x="{left - 8}" y="{y(number) + 4:.1f}">{number}</text>'
+            f'<text class="tick middle" x="{x(number):.1f}" y="{bottom + 18}">{number}</text>'
+        )
+    parts.append(
+        f'<line class="target" x1="{left}" x2="{right}" y1="{y(cutoff):.1f}" y2="{y(cutoff):.1f}"/>'
+        f'<line class="target" x1="{x(cutoff):.1f}" x2="{x(cutoff):.1f}" y1="{top}" y2="{bottom}"/>'
+        f'<text class="tick end" x="{right}" y="{height - 6}">{escape(sides[0])} →</text>'
+        f'<text class="tick start" x="{left + 6}" y="{top + 10}">↑ {escape(sides[1])}</text>'
+    )
+    places = [(x(across), y(up)) for points in lines for across, up, _, _ in points]
+    for points in lines:
+        if len(points) > 1:
+            path = "L".join(f"{x(across):.1f} {y(up):.1f}" for across, up, _, _ in points)
+            parts.append(f'<path class="line" d="M{path}"/>')
+        for across, up, _, told in points:
+            radius = 6 if (across, up) == points[-1][:2] else 4
+            parts.append(
+                f'<circle class="dot" cx="{x(across):.1f}" cy="{y(up):.1f}" r="{radius}">'
+                f"<title>{escape(told)}</title></circle>"
+            )
+        across, up, name, _ = points[-1]
+        at_x, at_y, anchor = _beside(x(across), y(up), len(name) * 6.8, places)
+        places += [
+            (at_x + shift * (1 if anchor == "start" else -1), at_y - 4)
+            for shift in range(0, len(name) * 7, 12)
+        ]
+        parts.append(f'<text class="name {anchor}" x="{at_x:.1f}" y="{at_y:.1f}">{escape(name)}</text>')
+    return _svg("".join(parts), title, WIDTH, height, "chart")
+
+
+def _beside(
+    x: float, y: float, width: float, places: Sequence[tuple[float, float]]
+) -> tuple[float, float, str]:
+    """Where the name of the point at x, y covers nothing of `places`: right of it, left, or ever further down."""
+    for down in range(0, 200, 14):
+        for anchor, left in (("start", x + 10), ("end", x - 10 - width)):
+            mine = (other for other in places if other != (x, y))
+            if not any(left - 8 < at < left + width + 8 and abs(level - y - down) < 11 for at, level in mine):
+                return (left if anchor == "start" else left + width), y + down + 4, anchor
+    return x + 10, y + 4, "start"
 
 
 def _funnel_y(share: float) -> float:

@@ -1,15 +1,20 @@
-"""What is expected of the running year, and what differs from earlier releases, in words for each indicator.
+"""What is expected of the running year, what differs from earlier releases and what is said, for each indicator.
 
-What belongs here: reading `kpi_forecast` and `kpi_changes`, where the release has them. What does not: how they look.
+What belongs here: reading `kpi_forecast`, `kpi_changes` and `kpi_comments`, where the release has them. What does not:
+how they look.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from markupsafe import Markup
+
+from dagster_project.report.site import charts
 from dagster_project.report.site.reading import ALL, Reading
 
 PARTS = ("late", "corrected", "removed", "settings", "definition")
+SURE = 0.01  # a chance nearer to none or certain than this is not told in figures
 
 
 def forecasts(reading: Reading) -> dict[str, dict[str, str]]:
@@ -40,10 +45,19 @@ def forecasts(reading: Reading) -> dict[str, dict[str, str]]:
             )
         if row["probability_of_target"] is not None:
             words["probability"] = reading.say(
-                "report.forecast.probability", share=formats.share(row["probability_of_target"], 0)
+                "report.forecast.probability", share=chance(reading, row["probability_of_target"])
             )
         told[kpi_id] = words
     return told
+
+
+def chance(reading: Reading, probability: float) -> str:
+    """A probability in words; never quite none or certain."""
+    if probability < SURE:
+        return reading.say("report.chance.under")
+    if probability > 1 - SURE:
+        return reading.say("report.chance.over")
+    return reading.formats.share(probability, 0)
 
 
 def changes(reading: Reading) -> dict[str, list[dict[str, Any]]]:
@@ -73,6 +87,9 @@ def changes(reading: Reading) -> dict[str, list[dict[str, Any]]]:
         ]
         told.setdefault(kpi_id, []).append(
             {
+                "waterfall": _waterfall(reading, row, unit)
+                if row["compared_with"] == "closed_period"
+                else None,
                 "compared": reading.code("compared_with", row["compared_with"]),
                 "period": formats.period(row["period"]),
                 "before": "–" if row["before"] is None else formats.figure(row["before"], unit, kpi_id),
@@ -92,3 +109,51 @@ def changes(reading: Reading) -> dict[str, list[dict[str, Any]]]:
             }
         )
     return told
+
+
+def comments(reading: Reading) -> dict[str, list[dict[str, str]]]:
+    """What the controller says of each indicator, the latest periods first."""
+    if "kpi_comments" not in reading.tables:
+        return {}
+    told: dict[str, list[dict[str, str]]] = {}
+    for row in reading.rows(
+        "select kpi_id, period, member_code, text from kpi_comments left join dim_period using (period) "
+        "order by kpi_id, period_end desc nulls last, period, member_code <> ?, member_code",
+        [ALL],
+    ):
+        member = row["member_code"]
+        told.setdefault(row["kpi_id"], []).append(
+            {
+                "period": reading.formats.period(row["period"]),
+                "member": reading.members.get(member, member),
+                "text": row["text"],
+            }
+        )
+    return told
+
+
+def _waterfall(reading: Reading, row: dict[str, Any], unit: str) -> Markup | None:
+    """How a reported figure became what it is now; None where it has no parts, or only one."""
+    sizes = [(part, float(row[part])) for part in PARTS if row[part]]
+    if row["before"] is None or row["now"] is None or len(sizes) < 2:
+        return None
+    formats, kpi_id = reading.formats, row["kpi_id"]
+    points = reading.say("report.unit.points")
+    levels = [row["before"]]
+    for _, size in sizes:
+        levels.append(levels[-1] + size)
+    words = [
+        (reading.say("report.changes.before"), formats.figure(row["before"], unit, kpi_id)),
+        # Without the unit, which is the table's: two such words side by side would cover each other.
+        *(
+            (reading.code("part", part), formats.difference(size, unit, kpi_id).removesuffix(points).strip())
+            for part, size in sizes
+        ),
+        (reading.say("report.changes.now"), formats.figure(row["now"], unit, kpi_id)),
+    ]
+    title = reading.say(
+        "report.changes.title",
+        name=reading.told(reading.catalogue[kpi_id], "name"),
+        period=formats.period(row["period"]),
+    )
+    return charts.waterfall(levels, words, title=title)

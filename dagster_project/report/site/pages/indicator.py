@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dagster_project.report.site import charts
-from dagster_project.report.site.outlook import changes, forecasts
+from dagster_project.report.site.outlook import changes, comments, forecasts
 from dagster_project.report.site.page import Figures, Kind, Made, Work
 from dagster_project.report.site.reading import ALL, Figure, Period, Reading
 from dagster_project.report.site.records import write_records
@@ -22,7 +22,7 @@ SMALLEST_FUNNEL = 3  # members: fewer say nothing of what chance would do
 def _make(work: Work) -> Iterator[Made]:
     reading = work.reading
     breaks = _breaks(reading)
-    expected, changed = forecasts(reading), changes(reading)
+    expected, changed, commented = forecasts(reading), changes(reading), comments(reading)
     records = write_records(work)
     published = reading.rows(
         "select * from published_outcomes order by period, source, source_file, source_row"
@@ -72,6 +72,7 @@ def _make(work: Work) -> Iterator[Made]:
             "lint": [one for one in lint if one["kpi_id"] == kpi_id],
             "forecast": expected.get(kpi_id),
             "changed": changed.get(kpi_id, []),
+            "comments": commented.get(kpi_id, []),
             "tells_changes": "kpi_changes" in reading.tables,
             "records": records[kpi_id],
             "before": reading.catalogue[order[place - 1]] if place else None,
