@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test nightly setup lint unit dbt-test docs indicators clean lock
+.PHONY: run test nightly setup lint unit dbt-test docs indicators pictures clean lock
 
 run: $(READY)
 	$(BIN)/mattstock run --data data
@@ -44,6 +44,10 @@ docs: run indicators
 indicators: $(READY)
 	$(BIN)/python -m dagster_project.report.indicators > docs/indicators.md.new
 	mv docs/indicators.md.new docs/indicators.md
+
+# The handbook's pictures, from the release in force in data/; needs Chromium.
+pictures: $(READY)
+	$(BIN)/python -m tests.browser.pictures
 
 lock: $(READY)
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
