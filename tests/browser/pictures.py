@@ -40,6 +40,7 @@ def main(data: Path | None = None) -> None:
             for name, (path, height) in PAGES.items():
                 page.size(WIDTH, height)
                 page.open((site / path).as_uri() + f"#period={PERIOD}-ytd")
+                page.run("document.documentElement.style.scrollbarWidth = 'none'")
                 clip = {"x": 0, "y": 0, "width": WIDTH, "height": height, "scale": SCALE}
                 shot = page.send("Page.captureScreenshot", format="png", clip=clip)
                 (PICTURES / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))

@@ -101,7 +101,7 @@ def _models(reading: Reading) -> list[dict[str, Any]]:
                 {
                     "step": step,
                     "span": 0,
-                    "perspective": perspective or "",
+                    "perspective": perspective or reading.say("report.maturity.whole"),
                     "items": {
                         level: (by_level[level]["items"] if level in by_level else 0) for level in LEVELS
                     },
