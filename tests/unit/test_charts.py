@@ -24,7 +24,8 @@ def test_a_value_is_the_area_of_its_square_and_nothing_is_drawn_for_zero() -> No
         title="Endings",
     )
     (wide, tall), (narrow, low) = sides(drawn)
-    assert wide == tall and narrow == low
+    assert wide == tall
+    assert narrow == low
     assert wide / narrow == pytest.approx(2, rel=0.01)
     assert "nothing" not in drawn
 
