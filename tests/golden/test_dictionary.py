@@ -13,6 +13,8 @@ PROMISED = {
     "kpi_values", "kpi_catalogue", "kpi_evidence", "published_outcomes", "fct_invoice_line", "off_contract_rates",
     "dim_procurement", "dim_lot", "dim_contract", "dim_supplier", "dim_unit", "dim_member", "dim_category",
     "dim_period", "savings", "savings_summary", "fct_contract_purchase",
+    "realised_savings", "coordination_benefit", "missed_coordination", "coordination_comparison", "lessons_learned",
+    "lessons_calibration", "savings_target_footing",
     "fct_bid", "fct_requirement", "fct_followup", "environment_levels", "data_quality_summary", "data_quality_issues",
     "validation_results", "source_files", "releases", "mart_columns", "kpi_lint",
     "kpi_forecast", "kpi_forecast_backtest", "kpi_breaks", "kpi_changes", "kpi_reported",

@@ -1,3 +1,5 @@
+-- The expressions are laid out for reading, not for the SQL that they unroll to.
+-- noqa: disable=LT05
 with
 
 savings as (
