@@ -61,7 +61,7 @@ EPOCH = datetime(2000, 1, 1)
 
 @dataclass(frozen=True)
 class Workbook:
-    """A workbook that was written: whose rows of which source it has, and how many of them."""
+    """A workbook that was written: whose rows (in words) of which source it has, and how many of them."""
 
     path: Path
     unit: str
@@ -113,15 +113,17 @@ def write_workbooks(
     books: dict[str, tuple[Workbook, Source, list[_Row], Choices]] = {}
     folder = workspace.quarantine / FOLDER
     key = pseudonym_key(workspace)
+    units = _units(connection, settings) if errors.height else {}
     for (name,), issues in errors.group_by("source", maintain_order=True):
         source = contracts[str(name)]
         usable = [file for file in parsed.get(source.name, ()) if file.rejected is None]
-        rows = _wrong_rows(connection, source, usable, issues, settings, key)[:MOST_ROWS]
+        rows = _wrong_rows(connection, source, usable, issues, units, settings, key)[:MOST_ROWS]
         choices = first_choices(source, settings, key)
         for unit in sorted({row.unit for row in rows}):
             mine = [row for row in rows if row.unit == unit]
             path = folder / f"{_plain(unit)}-{source.name}-{_id_of(mine)}.xlsx"
-            books[path.name] = (Workbook(path, unit, source.name, len(mine)), source, mine, choices)
+            whose = f"{unit} {units.get(unit, '')}".strip()
+            books[path.name] = (Workbook(path, whose, source.name, len(mine)), source, mine, choices)
     _write_all(folder, books, settings)
     return [book for book, *_ in books.values()]
 
@@ -134,6 +136,7 @@ def _wrong_rows(
     source: Source,
     files: Sequence[ParsedFile],
     issues: pl.DataFrame,
+    units: Mapping[str, str],
     settings: Settings,
     key: bytes,
 ) -> list[_Row]:
@@ -152,7 +155,6 @@ def _wrong_rows(
         if issue[words] not in one.messages:
             one.messages.append(issue[words])
     answers = _answers(connection, source, files)
-    units = _units(connection, settings)
     looked_up = _looked_up_units(connection, source, told)
     rows: dict[Spot, tuple[tuple[bool, int, str, int], _Row]] = {}
     for spot, values, answered, content in _delivered(connection, source, files, told):
@@ -162,7 +164,7 @@ def _wrong_rows(
         reference = answered or write_reference(
             key, source.name, Place(file.delivery.file, *spot[1:], content)
         )
-        unit = values.get(source.unit_column or "") or looked_up.get(spot)
+        unit = values.get(source.unit_column or "") or looked_up.get(spot, "")
         row = _Row(values, told[spot], reference, unit if unit in units else _folder_of(file, settings))
         # A correction that is wrong again takes the place of the row that it answers, the latest one first.
         rank, place = (spot in answers, *spot), answers.get(spot, spot)
@@ -210,11 +212,15 @@ def _answers(
     return {(at, sheet, row): (base, to_sheet, to_row) for at, sheet, row, base, to_sheet, to_row in rows}
 
 
-def _units(connection: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:
-    """Every known unit and member."""
-    members = [] if settings.members == "all" else [member.code for member in settings.members]
-    known = connection.execute("select unit_id, member_code from delivered.organisations").fetchall()
-    return {*members, *(word for row in known for word in row if word)}
+def _units(connection: duckdb.DuckDBPyConnection, settings: Settings) -> dict[str, str]:
+    """Every known unit and member with its name."""
+    members = (
+        {} if settings.members == "all" else {member.code: member.name or "" for member in settings.members}
+    )
+    known = connection.execute(
+        "select unit_id, unit_name, member_code from delivered.organisations order by all"
+    ).fetchall()
+    return {code: "" for *_, code in known if code} | members | {unit: name for unit, name, _ in known}
 
 
 def _looked_up_units(

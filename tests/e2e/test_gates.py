@@ -11,6 +11,7 @@ import pytest
 
 from dagster_project.settings import Workspace
 from tests.deliveries import BASE, deliver
+from tests.mending import mend, workbooks
 
 
 def mattstock(*arguments: str) -> tuple[int, str]:
@@ -67,6 +68,34 @@ def test_a_stopped_run_leaves_the_earlier_release_and_a_report(published: Worksp
         assert "--accept-quarantine" in said
     finally:
         bad.unlink()
+
+
+def test_a_stopped_run_goes_on_when_its_workbooks_have_been_mended(published: Workspace) -> None:
+    in_force = (published.marts / "current").resolve().name
+    bad = published.raw / "participants" / "z.csv"
+    bad.write_text("procurement_id;unit_id\nP8;u1\nP9;u2\n", encoding="utf-8")
+    mended: list[Path] = []
+    try:
+        code, said = mattstock("run", "--data", str(published.root), "--as-of", "2022-12-31")
+        assert code == 2, said
+        ready = workbooks(published)
+        assert [path.name.rpartition("-")[0] for path in ready] == ["u1-participants", "u2-participants"]
+        assert all(path.name in said for path in ready)
+        for path in ready:
+            mended.append(mend(published, path, lambda row: {"Diarienummer": "P2", "Deltagande enhet": "u2"}))
+        code, said = mattstock("run", "--data", str(published.root), "--as-of", "2022-12-31")
+        assert code == 0, said
+        assert (published.marts / "current").resolve().name != in_force
+        assert workbooks(published) == []
+        with duckdb.connect(str(published.current_database), read_only=True) as con:
+            counts = con.execute(
+                "select rows_read, rows_accepted, rows_quarantined from data_quality_summary "
+                "where source = 'participants' order by file"
+            ).fetchall()
+        assert sorted(counts) == [(1, 0, 0), (1, 1, 0), (2, 0, 2), (3, 3, 0)], "two rows with one key are one"
+    finally:
+        for path in (bad, *mended):
+            path.unlink()
 
 
 def test_the_same_deliveries_give_the_same_bytes(published: Workspace, tmp_path: Path) -> None:
