@@ -56,6 +56,7 @@ class Judged:
                 source: connection.sql(f"select * from delivered.{source} order by all").pl()
                 for source in refresh.contracts
             }
+            self.conflicts = connection.sql("select * from run.source_conflicts order by all").pl()
 
     @cached_property
     def verdicts(self) -> list[Verdict]:

@@ -46,7 +46,7 @@ _TAKEN_BACK = "Annonsen har återkallats"
 
 
 def _sek(value: str, currency: str, day: str) -> str:
-    """An amount in SEK: by the latest rate on or before the day; unknown without one."""
+    """An amount in SEK: by the latest rate on or before the day; unknown without one. Columns with their alias."""
     return (
         f"cast(case when {currency} = 'SEK' then {value} else {value} * ("
         f"select max_by(r.sek_per_unit, r.date) from delivered.exchange_rates as r "
@@ -390,9 +390,9 @@ _OF_PROCUREMENT: tuple[str, ...] = (
         reserved,
         new_solution,
         review_outcome,
-        {_sek("estimate.value", "estimate.currency", "estimate.day")} as estimated_value,
+        {_sek("d.estimate.value", "d.estimate.currency", "d.estimate.day")} as estimated_value,
         source
-    from dated
+    from dated as d
     """,
     f"""
     create or replace table arrival.notice_tender as
@@ -533,9 +533,9 @@ DERIVED = {
         query=f"""
         with
         tender_values as (
-            select distinct procurement_id, lot_id, place, tender,
-                {_sek("value", "currency", "day")} as value
-            from arrival.notice_award
+            select distinct a.procurement_id, a.lot_id, a.place, a.tender,
+                {_sek("a.value", "a.currency", "a.day")} as value
+            from arrival.notice_award as a
         ),
         contracted as (
             select procurement_id, lot_id, case when bool_and(value is not null) then sum(value) end as value
