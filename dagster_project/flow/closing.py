@@ -120,13 +120,13 @@ def reported_from(workspace: Workspace, period: str) -> tuple[Release, Settings]
 
     PublishError when there is no release, or what the period was closed with has been changed.
     """
-    if period in closed.closed_periods(workspace):
+    one = closed.closed_periods(workspace).get(period)
+    if one is not None:
         [checked] = closed.verified(workspace, period)
         if checked.wrong:
             raise PublishError("close.not_whole", period=period, files=", ".join(checked.wrong))
-        release_id = closed.closed_periods(workspace)[period].release_id
-        release = next(found for found in releases(workspace) if found.release_id == release_id)
-        return release, load_settings(closed.kept_folder(workspace, release_id) / closed.SETTINGS_FILE)
+        release = next(found for found in releases(workspace) if found.release_id == one.release_id)
+        return release, load_settings(closed.kept_folder(workspace, one.release_id) / closed.SETTINGS_FILE)
     in_force = current(workspace)
     if in_force is None:
         raise PublishError("report.board.no_release", folder=workspace.marts)

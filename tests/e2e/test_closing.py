@@ -19,8 +19,9 @@ from dagster_project.cli import cli
 from dagster_project.flow import build, closed, closing, refresh, releases
 from dagster_project.flow.refresh import Refresh
 from dagster_project.flow.releases import PublishError
+from dagster_project.report.board import board_report
 from dagster_project.report.render import render
-from dagster_project.settings import Settings, Workspace
+from dagster_project.settings import Settings, Workspace, load_settings
 from tests.dbt_here import dbt_in
 from tests.deliveries import ORGANISATION, deliver
 
@@ -75,7 +76,7 @@ class Story:
 def published(workspace: Workspace) -> releases.Release:
     with Refresh(workspace, AS_OF) as run:
         run.arrive()
-        target = run.open_for_dbt()
+        target = run.open_for_dbt().target
         told = dbt_in(workspace, "run")
         assert all(said.startswith("success") for said in told.values()), told
         run.judge_marts(target / "manifest.json")
@@ -289,6 +290,32 @@ def test_the_report_comes_back_byte_for_byte_or_not_at_all(story: Story, tmp_pat
         closing.as_reported(workspace, period, tmp_path / "again")
     assert refused.value.key == "close.not_whole"
     assert not (tmp_path / "again").exists()
+
+
+def test_the_board_reads_a_closed_quarter_from_the_release_that_closed_it(
+    story: Story, tmp_path: Path
+) -> None:
+    release, settings = closing.reported_from(story.workspace, QUARTER)
+    assert release.release_id == story.first.release_id
+    kept = closed.kept_folder(story.workspace, release.release_id) / closed.SETTINGS_FILE
+    assert settings == load_settings(kept)
+    assert settings != load_settings(story.workspace.settings_file)
+    later, now = closing.reported_from(story.workspace, "2021")
+    assert (later.release_id, now) == (
+        story.second.release_id,
+        load_settings(story.workspace.settings_file),
+    )
+    made = board_report(release.database, settings, release.as_of, QUARTER)
+    assert made == board_report(release.database, settings, release.as_of, QUARTER)
+    assert made != board_report(later.database, now, later.as_of, QUARTER)
+
+    workspace = Workspace(tmp_path / "data")
+    deliver(workspace.root, {})
+    release, period = reported(story, workspace)
+    changed(release.database)
+    with pytest.raises(PublishError) as refused:
+        closing.reported_from(workspace, period)
+    assert refused.value.key == "close.not_whole"
 
 
 def reported(story: Story, workspace: Workspace) -> tuple[releases.Release, str]:

@@ -1,8 +1,8 @@
 """Savings of a board: which procurements they can be computed for, by which method, and registered amounts.
 
 Of those completed in a span six in ten can be computed, as the audit found; the bids give some, and what they do not
-give of the published sum stands in the register. What belongs here: registered savings, and bids whose prices nobody can
-compare. What does not: how a saving is counted where a board has published none.
+give of the published sum stands in the register. What belongs here: registered savings, and bids whose prices nobody
+can compare. What does not: how a saving is counted where a board has published none.
 """
 
 from __future__ import annotations
