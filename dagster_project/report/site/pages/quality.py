@@ -28,6 +28,10 @@ def _make(work: Work) -> Iterator[Made]:
                 f"else 2 end, source, file, sheet, row_number, column_name, rule, raw_value limit {LISTED}"
             ),
             "total": total,
+            "open_errors": reading.one(
+                "select count(*) from (select distinct source, file, sheet, row_number from data_quality_issues "
+                "where severity = 'error' and is_open and row_number is not null)"
+            ),
             "rules": reading.rows(
                 "select severity, source, rule, count(*) as problems from data_quality_issues group by all "
                 "order by problems desc, severity, source, rule limit 50"
