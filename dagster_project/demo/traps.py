@@ -247,7 +247,8 @@ def _contracts(world: World) -> None:
     add("P-02", S_MAIN, C1, date(2021, 3, 1), end, U1, contract_class="B")  # fits beside P-01 from March
     add("P-03", S_EXPIRED, C1, date(2019, 1, 1), date(2022, 12, 31), U1, terminated_date=date(2020, 6, 30),
         termination_reason="Uppsagt", contract_class="A")  # fmt: skip
-    add("P-04", S_OPEN_ENDED, C2, date(2018, 5, 1), None, "ALL", contract_class="C")
+    add("P-04", S_OPEN_ENDED, C2, date(2018, 5, 1), None, "ALL", contract_class="C", critical=True,
+        continuity_plan=True)  # fmt: skip # every member's, and nobody else's category: a sole source
     add("P-05", S_RIVAL, C3, start, end, U2)  # one member's buyer only, no class
     add("P-06", S_CEILING, C2, date(2020, 1, 1), date(2022, 12, 31), "ALL", ceiling_value=Decimal(100_000),
         contract_class="B")  # fmt: skip
@@ -388,6 +389,10 @@ def _lines(world: World) -> None:
     line("T46", "open", date(2020, 5, 15), 50_000, C2)  # keeps the quarter's sums positive
     line("T45", "ceiling", date(2020, 7, 1), 5_000, C2, unit=U3)
     line("T45", "ceiling", date(2020, 7, 1), 10, C2, unit=U3, number=2)
+    # Nobody's contract covers C3 in 2022: one authority passes the direct-award threshold, another comes near it.
+    line("T60", "newcomer", date(2022, 3, 1), 480_000, C3)
+    line("T61", "newcomer", date(2022, 5, 10), 260_000, C3)
+    line("T62", "rival", date(2022, 6, 1), 390_000, C3, unit=U2)
 
 
 def unit_orgnr(world: World, unit_id: str) -> str:
