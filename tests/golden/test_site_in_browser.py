@@ -37,6 +37,8 @@ KINDS = (
     "environmental-spend.html",
     "contract-calendar.html",
     "coordination-potential.html",
+    "savings.html",
+    "coordination-benefit.html",
     "preparedness.html",
     "supplier-concentration.html",
     "maturity.html",

@@ -1,8 +1,10 @@
 """Savings of a board: which procurements they can be computed for, by which method, and registered amounts.
 
 Of those completed in a span six in ten can be computed, as the audit found; the bids give some, and what they do not
-give of the published sum stands in the register. What belongs here: registered savings, and bids whose prices nobody
-can compare. What does not: how a saving is counted where a board has published none.
+give of the published sum stands in the register.
+
+What belongs here: registered savings, and bids whose prices nobody can compare. What does not: how a saving is counted
+where a board has published none.
 """
 
 from __future__ import annotations
@@ -87,7 +89,7 @@ def market_price(bids: Iterable[Bid]) -> Fraction | None:
         winning = [bid for bid in offers if bid.winner]
         if len(offers) >= 3 and len(winning) == 1:
             prices = [Fraction(bid.bid_price or 0) for bid in offers]
-            found.append(sum(prices) / len(prices) - Fraction(winning[0].bid_price or 0))
+            found.append(sum(prices, Fraction(0)) / len(prices) - Fraction(winning[0].bid_price or 0))
     return sum(found, Fraction(0)) if found else None
 
 

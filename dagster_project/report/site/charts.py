@@ -220,6 +220,67 @@ def areas(
     return _svg("".join(parts), title, WIDTH, math.ceil(height), "chart")
 
 
+@dataclass(frozen=True)
+class Range:
+    """An amount as a bar from zero: its name, what stands at its end, its low and high, and the part to be hatched.
+
+    `hatched` is the outer part of the value; None where there is none. `told` is what the mark says.
+    """
+
+    name: str
+    label: str
+    value: float
+    told: str
+    low: float | None = None
+    high: float | None = None
+    hatched: float | None = None
+
+
+def ranges(bars: Sequence[Range], *, title: str, hatch: str, ticks: Sequence[str], scale: Scale) -> Markup:
+    """Lying bars to one scale, each with its low and high as a whisker; `hatch` names the pattern within the page.
+
+    `ticks` are the words of the scale's ticks.
+    """
+    left, right, tall = 190, WIDTH - 120, 44
+    height = tall * len(bars) + 30
+
+    def x(value: float) -> float:
+        return left + (value - scale.bottom) / (scale.top - scale.bottom) * (right - left)
+
+    parts = [
+        f'<defs><pattern id="{hatch}" width="7" height="7" patternUnits="userSpaceOnUse" '
+        'patternTransform="rotate(45)"><line class="hatch" x1="0" x2="0" y1="0" y2="7"/></pattern></defs>'
+    ]
+    for place, words in zip(scale.ticks, ticks, strict=True):
+        parts.append(
+            f'<line class="grid" x1="{x(place):.1f}" x2="{x(place):.1f}" y1="0" y2="{height - 24}"/>'
+            f'<text class="tick middle" x="{x(place):.1f}" y="{height - 6}">{escape(words)}</text>'
+        )
+    for index, bar in enumerate(bars):
+        top = tall * index + 10
+        inner = bar.value - (bar.hatched or 0.0)
+        parts.append(f"<g><title>{escape(bar.told)}</title>")
+        parts.append(f'<text class="name start" x="0" y="{top + 16}">{escape(bar.name)}</text>')
+        parts.append(_lying("column", x(0), x(inner), top))
+        if bar.hatched:
+            parts.append(_lying("hatched", x(inner), x(bar.value), top, f' fill="url(#{hatch})"'))
+        if bar.low is not None and bar.high is not None:
+            parts.append(
+                f'<path class="whisker" d="M{x(bar.low):.1f} {top + 12}H{x(bar.high):.1f}'
+                f'M{x(bar.low):.1f} {top + 6}v12M{x(bar.high):.1f} {top + 6}v12"/>'
+            )
+        end = x(max(bar.value, bar.high or bar.value, inner, 0.0))
+        parts.append(
+            f'<text class="name start" x="{end + 8:.1f}" y="{top + 16}">{escape(bar.label)}</text></g>'
+        )
+    parts.append(f'<line class="axis" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="0" y2="{height - 24}"/>')
+    return _svg("".join(parts), title, WIDTH, height, "chart")
+
+
+def _lying(css: str, start: float, end: float, top: float, more: str = "") -> str:
+    return f'<rect class="{css}" x="{min(start, end):.1f}" y="{top}" width="{abs(end - start):.1f}" height="24"{more}/>'
+
+
 def waterfall(levels: Sequence[float], words: Sequence[tuple[str, str]], *, title: str) -> Markup:
     """How a figure went from the first of `levels` to the last: the ends as lines, each step between as a bar.
 

@@ -87,6 +87,15 @@ SHEETS = (
         "preparedness",
         "members_without_alternative desc, supplier_bought_amount desc, contract_id, supplier_id",
     ),
+    Sheet("savings_summary", "member_code, category_group, method", where="period = $period"),
+    Sheet("savings", "completed_date desc, procurement_id, lot_id, method"),
+    Sheet("realised_savings", "realised_saving_amount desc, contract_id, period", where="period = $period"),
+    Sheet("coordination_benefit", "level desc, year desc, net_amount desc, procurement_id"),
+    Sheet("missed_coordination", "completed_date desc, procurement_id"),
+    Sheet("coordination_comparison", "year, measure"),
+    Sheet("savings_target_footing", "year desc, kpi_id, plan_id"),
+    Sheet("lessons_learned", "recorded_date desc, procurement_id"),
+    Sheet("lessons_calibration", "year desc"),
     Sheet("environment_levels", "member_code, area, level", where="period = $period"),
     Sheet("dim_contract", "contract_id, supplier_id"),
     Sheet("maturity", "assessment_id, step, perspective, level_rank"),
@@ -112,7 +121,7 @@ def add_sheets(book: Book, reading: Reading, period: str, back: tuple[str, str])
         if not frame.height:
             continue
         title = table_heading(sheet.table, reading.language)
-        frame = worded(reading, frame)
+        frame = worded(reading, frame, sheet.table)
         words = ""
         if frame.height < total:
             words = reading.say(

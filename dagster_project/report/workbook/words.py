@@ -34,14 +34,25 @@ CODES = {
     "event_kind": "calendar.kind",
     "required_form": "calendar.form",
     "value_source": "value_source",
+    "method": "method",
+    "measure": "comparison",
+    "counts_as": "counts_as",
+}
+# Codes whose words depend on the table as well.
+CODES_OF_TABLE = {
+    "savings": {"reason": "exclusion"},
+    "realised_savings": {"reason": "exclusion"},
+    "coordination_benefit": {"reason": "benefit", "verdict": "benefit"},
+    "savings_target_footing": {"verdict": "footing"},
 }
 STATUSES = ("status", "status_before", "status_now", "status_reported")
 LANGUAGES = ("sv", "en")
 UNITS = {"SEK": "money", "share": "share", "count": "count", "year": "plain"}
 
 
-def worded(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with names for indicators, members, groups, categories, suppliers and sources, and words for codes.
+def worded(reading: Reading, frame: pl.DataFrame, table: str = "") -> pl.DataFrame:
+    """The frame of a table with names for indicators, members, groups, categories, suppliers and sources, and words for
+    codes.
 
     Columns in another language than the organisation's are left out.
     """
@@ -57,10 +68,11 @@ def worded(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
         known["category_code"] = {code: f"{code} {name}" for code, name in reading.categories.items()}
     if "supplier_id" in frame.columns and "supplier_name" not in frame.columns:
         known["supplier_id"] = {code: f"{code} {name}" for code, name in reading.suppliers.items()}
+    kinds = CODES | CODES_OF_TABLE.get(table, {})
     asked: dict[str, Callable[[str], str]] = {
         "source": reading.source,
         "exclusion": reading.exclusion,
-        **{name: lambda code, kind=kind: reading.code(kind, code) for name, kind in CODES.items()},  # type: ignore[misc]
+        **{name: lambda code, kind=kind: reading.code(kind, code) for name, kind in kinds.items()},  # type: ignore[misc]
     }
     if "kpi_id" in frame.columns:
         asked |= dict.fromkeys(STATUSES, lambda code: reading.say(f"status.{code}"))

@@ -1,0 +1,154 @@
+"""The savings: by method with their uncertainty, what chance gives, what was then bought, and what targets rest on.
+
+What does not belong here: whether coordination made them (its own page), and any sum over methods without its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from dagster_project.report.site import charts
+from dagster_project.report.site.page import Kind, Made, Work
+from dagster_project.report.site.reading import ALL, Reading
+
+METHODS = ("basket", "negotiation", "market_price")
+GRADES = {"basket": "A", "negotiation": "B", "market_price": "C"}
+YEARS, LISTED, CONTRACTS = 6, 100, 50
+
+
+def _make(work: Work) -> Iterator[Made]:
+    reading = work.reading
+    summary = reading.rows(
+        "select * from savings_summary where period_type = 'year' and member_code = ? and category_group = ? "
+        "order by period desc, method",
+        [ALL, ALL],
+    )
+    by_year: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in summary:
+        by_year.setdefault(row["period"], {})[row["method"]] = row
+    latest = reading.default_period if reading.default_period in by_year else next(iter(by_year), None)
+    yield Made(
+        "savings.html",
+        "savings.html",
+        reading.say("report.menu.savings"),
+        {
+            "year": latest,
+            "whole": by_year.get(latest or "", {}).get(ALL),
+            "chart": _chart(reading, by_year[latest]) if latest else None,
+            "years": list(by_year.items())[:YEARS],
+            "methods": (*METHODS, ALL),
+            "grades": GRADES,
+            "chain": _chain(reading),
+            "reasons": _reasons(reading),
+            "savings": _largest(reading, latest),
+            "contracts": _contracts(reading, latest),
+            "targets": reading.rows(
+                "select footing.*, catalogue.name_sv, catalogue.name_en, catalogue.unit "
+                "from savings_target_footing as footing join kpi_catalogue as catalogue using (kpi_id) "
+                "order by year desc, catalogue.position, plan_id"
+            ),
+        },
+    )
+
+
+def _chart(reading: Reading, methods: dict[str, dict[str, Any]]) -> Any:
+    """A bar for each method, with what chance gives hatched."""
+    shown = [
+        methods[name] for name in METHODS if name in methods and methods[name]["saving_amount"] is not None
+    ]
+    if not shown:
+        return None
+    ends = [float(row[name]) for row in shown for name in ("saving_amount", "low_amount", "high_amount")]
+    ends += [float(row["without_artefact_amount"]) for row in shown]
+    scale = charts.Scale.around(ends)
+    bars = []
+    for row in shown:
+        has_interval = row["interval_procurements"] > 0
+        name = reading.code("method", row["method"])
+        bars.append(
+            charts.Range(
+                name=f"{name} ({GRADES[row['method']]})",
+                label=reading.formats.amount(row["saving_amount"]),
+                value=float(row["saving_amount"]),
+                told=f"{name}: {reading.formats.amount(row['saving_amount'])}",
+                low=float(row["low_amount"]) if has_interval else None,
+                high=float(row["high_amount"]) if has_interval else None,
+                hatched=float(row["artefact_amount"]) if row["artefact_amount"] else None,
+            )
+        )
+    return charts.ranges(
+        bars,
+        title=reading.say("report.savings.by_method"),
+        hatch="chance",
+        ticks=[reading.formats.amount(value) for value in scale.ticks],
+        scale=scale,
+    )
+
+
+def _chain(reading: Reading) -> list[dict[str, Any]]:
+    """By year: what was enabled, what has been realised on contracts, and what was lost to wild purchases."""
+    return reading.rows(
+        """
+        with figures as (
+            select period,
+                max(actual) filter (where kpi_id = 'enabled_savings') as enabled,
+                max(coverage) filter (where kpi_id = 'enabled_savings') as enabled_coverage,
+                max(actual) filter (where kpi_id = 'realised_savings') as realised,
+                max(coverage) filter (where kpi_id = 'realised_savings') as realised_coverage
+            from kpi_values
+            where period_type = 'year' and member_code = ? and category_group = ?
+                and kpi_id in ('enabled_savings', 'realised_savings')
+            group by period
+        ),
+        lost as (
+            select period, sum(lost_saving_amount) as lost, sum(wild_amount) as wild
+            from realised_savings where period_type = 'year' group by period
+        )
+        select figures.*, lost.lost, lost.wild from figures left join lost using (period) order by period desc
+        """,
+        [ALL, ALL],
+    )
+
+
+def _reasons(reading: Reading) -> list[dict[str, Any]]:
+    """Why no saving could be computed, by the number of completed procurements."""
+    rows = reading.rows(
+        "select exclusion, count(*) as procurements from kpi_evidence where kpi_id = 'enabled_savings' "
+        "and member_code = ? and exclusion like 'unknown:%' group by exclusion order by procurements desc, exclusion",
+        [ALL],
+    )
+    return [{"words": reading.code("exclusion", row["exclusion"].partition(":")[2]), **row} for row in rows]
+
+
+def _largest(reading: Reading, year: str | None) -> list[dict[str, Any]]:
+    """The savings that count of the year, the largest first."""
+    return reading.rows(
+        "select savings.*, coalesce(title, procurement_id) as title from savings "
+        "join dim_procurement using (procurement_id) "
+        "where is_counted and savings.is_in_scope and year(savings.completed_date) = try_cast(? as integer) "
+        "order by abs(saving_amount) desc, procurement_id, lot_id limit ?",
+        [year, LISTED],
+    )
+
+
+def _contracts(reading: Reading, year: str | None) -> list[dict[str, Any]]:
+    """Contracts with a known saving in the year, those with the largest saving in play first."""
+    return reading.rows(
+        "select realised.*, held.title from realised_savings as realised "
+        "left join (select contract_id, min(title) as title from dim_contract group by contract_id) as held "
+        "using (contract_id) where period = ? and saving_share is not null "
+        "order by abs(realised_saving_amount) + coalesce(abs(lost_saving_amount), 0) desc, contract_id limit ?",
+        [year, CONTRACTS],
+    )
+
+
+KIND = Kind(
+    name="savings",
+    order=46,
+    needs=frozenset(
+        {"savings", "savings_summary", "realised_savings", "savings_target_footing", "dim_procurement"}
+    ),
+    make=_make,
+    menu="savings.html",
+)
