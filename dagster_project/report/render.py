@@ -9,11 +9,12 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from dagster_project.report.proposals import write_proposals
 from dagster_project.report.site import write_site
 from dagster_project.report.workbook import write_workbook
 from dagster_project.settings import Settings
 
-REPORTS = (write_site, write_workbook)
+REPORTS = (write_site, write_workbook, write_proposals)
 
 
 def render(database: Path, folder: Path, settings: Settings, as_of: date) -> None:

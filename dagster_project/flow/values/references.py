@@ -21,6 +21,8 @@ from dagster_project.flow.values import Reading, by_distinct
 ANSWERS = "_answers"
 REFERENCE_HEADING = "Radreferens"
 MESSAGE_HEADING = "Vad är fel"
+# A heading that begins so is there for whoever reads a workbook that comes back, and says nothing of the row.
+EVIDENCE = ("Underlag:", "Evidence:")
 HELPER_HEADINGS = frozenset(map(fold, (REFERENCE_HEADING, MESSAGE_HEADING)))
 SEPARATOR = " | "
 _SEAL = 12
@@ -73,7 +75,7 @@ def read_references(text: pl.Series, key: bytes, source: str) -> Reading:
 
 def is_helper(heading: str) -> bool:
     """Whether a heading is one of the workbook's own beside the source's columns."""
-    return fold(heading) in HELPER_HEADINGS
+    return fold(heading) in HELPER_HEADINGS or heading.startswith(EVIDENCE)
 
 
 def reference_position(header: Sequence[str]) -> int | None:
