@@ -125,20 +125,30 @@ def check(data: Path | None, as_of: date | None, wait: bool) -> None:
 
 @cli.command(help=_help("cli.help.explain"))
 @click.argument("kpi")
-@click.argument("period")
+@click.argument("period", required=False)
 @click.option("--member", default="ALL", help=_help("cli.help.member"))
 @click.option("--group", default="ALL", help=_help("cli.help.group"))
 @_option_data
-def explain(kpi: str, period: str, member: str, group: str, data: Path | None) -> None:
-    """Show the records behind a figure."""
+def explain(kpi: str, period: str | None, member: str, group: str, data: Path | None) -> None:
+    """Show the records behind a figure, or why an invoice line has its class."""
     from dagster_project.report import console
     from dagster_project.report.explain import UnknownFigure
     from dagster_project.report.explain import explain as explained
+    from dagster_project.report.explain_line import UnknownLine, explain_lines, is_line
     from dagster_project.settings import data_folder
 
     workspace = data_folder(data)
     if not workspace.current_database.exists():
         raise PlainError(message("cli.no_release", folder=workspace.marts))
+    if is_line(kpi):
+        try:
+            console.explained_lines(explain_lines(workspace.current_database, kpi))
+        except UnknownLine as error:
+            words = message("cli.unknown_line", given=error.given, known=", ".join(error.known) or "–")
+            raise PlainError(words) from error
+        return
+    if period is None:
+        raise click.MissingParameter(param_type="argument", param_hint="PERIOD")
     try:
         console.explained(explained(workspace.current_database, kpi, period, member, group))
     except UnknownFigure as error:

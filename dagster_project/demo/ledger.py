@@ -30,7 +30,7 @@ from dagster_project.demo.buyers import (
     UNCATEGORISED_ACCOUNT,
 )
 from dagster_project.demo.facts import FIRST_DAY, FIRST_YEAR, LAST_DAY, LAST_YEAR, Line, World
-from dagster_project.demo.market import SPELLINGS_PER_SUPPLIER, UNKNOWN_NAMES, UNREGISTERED
+from dagster_project.demo.market import SPELLINGS_PER_SUPPLIER, UNKNOWN, UNREGISTERED
 
 Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
 
@@ -203,7 +203,7 @@ class Ledger:
         otherwise = rng.random(invoices)
         spelling += otherwise < 0.07  # the supplier by name, bankgiro or old number
         outside = SPELLINGS_PER_SUPPLIER * self.world.size.suppliers
-        strangers = rng.integers(outside, outside + len(UNREGISTERED) + len(UNKNOWN_NAMES), invoices)
+        strangers = rng.integers(outside, outside + len(UNREGISTERED) + UNKNOWN, invoices)
         spelling = np.where(otherwise > 0.96, strangers, spelling)
 
         # A credit note takes back a little of the line before it: same buyer, supplier, day and category.

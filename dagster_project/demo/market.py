@@ -18,7 +18,10 @@ FIRST_UNREGISTERED_SERIAL = 5000
 UNREGISTERED = tuple(orgnr(FIRST_UNREGISTERED_SERIAL + i) for i in range(8))
 """Organisation numbers that bid and sell but are in no supplier register."""
 SPELLINGS_PER_SUPPLIER = 2
-UNKNOWN_NAMES = ("Okänd leverantör", "Diverse utlägg", "Kortinköp", "Saknas i registret")
+UNKNOWN_NAMES = ("Okänd leverantör", "Diverse utlägg", "Kortinköp")
+MISSPELLED, PAYEE = 2, 3
+"""The supplier whose name somebody has misspelled, and the one whose bankgiro stands on the last of the unknown names."""
+UNKNOWN = len(UNKNOWN_NAMES) + 1
 
 
 def add_suppliers(world: World, rng: random.Random) -> None:
@@ -65,4 +68,8 @@ def add_spellings(world: World, rng: random.Random) -> None:
     world.spellings += [
         Spelling(number, f"Oregistrerad {number[-4:]}", None, number) for number in UNREGISTERED
     ]
-    world.spellings += [Spelling(None, name, None, None) for name in UNKNOWN_NAMES]
+    # Nobody knows whose these are; a person may guess for two of them.
+    misspelled = world.suppliers[MISSPELLED].supplier_name.replace("i", "", 1)
+    payees = world.spellings[SPELLINGS_PER_SUPPLIER * PAYEE].bankgiro
+    world.spellings += [Spelling(None, name, None, None) for name in (misspelled, *UNKNOWN_NAMES[:-1])]
+    world.spellings.append(Spelling(None, UNKNOWN_NAMES[-1], payees, None))

@@ -21,6 +21,7 @@ from dagster_project.flow.releases import Release
 from dagster_project.messages import message
 from dagster_project.report.doctor import Finding
 from dagster_project.report.explain import SHOWN, Explanation, Record
+from dagster_project.report.explain_line import ExplainedLine, Holding
 from dagster_project.report.mend import concerned, overdue_lines
 from dagster_project.settings import Workspace
 
@@ -144,6 +145,70 @@ def explained(explanation: Explanation) -> None:
             console, "cli.explain.left_out", explanation.left_out, explanation.left_out_total, left_out=True
         )
     console.print(message("cli.explain.summed", value=number(explanation.summed)), style="bold")
+
+
+def explained_lines(lines: Sequence[ExplainedLine]) -> None:
+    """Invoice lines, each with its class, the contracts that covered it, and why it is not on them."""
+    console = _console()
+    for line in lines:
+        row = line.values
+        amount = f"{row['amount_net']:,.2f}".replace(",", " ")
+        console.print(message("cli.line.title", record=line.record_id, amount=amount), style="bold")
+        console.print(
+            message(
+                "cli.line.buyer",
+                unit=row["unit_name"] or row["buyer_unit_id"],
+                member=row["member_code"] or "–",
+                invoiced=row["invoice_date"],
+                booked=row["booking_date"],
+            )
+        )
+        console.print(
+            message(
+                "cli.line.supplier",
+                supplier=row["register_name"] or row["supplier_name"] or "–",
+                number=row["supplier_id"] or "–",
+                found=message(f"cli.line.match.{row['supplier_match']}"),
+            )
+        )
+        console.print(
+            message(
+                "cli.line.category",
+                category=" ".join(filter(None, (row["category_code"], row["category_name"]))) or "–",
+                found=message(f"cli.line.category.{row['category_source'] or 'unknown'}"),
+                account=row["account"],
+            )
+        )
+        told = message(f"report.class.{row['compliance_class']}")
+        if row["compliance_reason"]:
+            told += f": {message('report.reason.' + row['compliance_reason'])}"
+        elif row["contract_id"]:
+            told += f": {row['contract_id']}"
+        console.print(message("cli.line.class", told=told), style="bold")
+        if row["match_ambiguous"]:
+            console.print(message("cli.line.ambiguous"))
+        _holdings(console, "cli.line.covering", line.covering)
+        _holdings(console, "cli.line.own", line.own)
+        console.print(
+            message("cli.line.place", file=row["source_file"], row=row["source_row"]) + "\n", style="dim"
+        )
+
+
+def _holdings(console: Console, heading: str, holdings: Sequence[Holding]) -> None:
+    console.print(message(heading if holdings else f"{heading}.none"))
+    for one in holdings[:SHOWN]:
+        until = one.valid_until or message("report.contracts.until_further")
+        reasons = ", ".join(message(f"cli.line.obstacle.{code}") for code in one.obstacles)
+        console.print(
+            message(
+                "cli.line.contract",
+                contract=" ".join(filter(None, (one.contract_id, one.title))),
+                suppliers=", ".join(one.suppliers),
+                start=one.valid_from,
+                until=until,
+                why=reasons or message("cli.line.obstacle.none"),
+            )
+        )
 
 
 def listed(found: Sequence[Release], workspace: Workspace) -> None:

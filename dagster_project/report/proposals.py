@@ -111,7 +111,7 @@ def _evidence(
     members = (row["member_codes"] or "").split(", ")
     return [
         ("text", row["supplier_name"] or ""),
-        ("text", reading.say(f"proposals.method.{row['method']}")),
+        ("text", reading.code("match_method", row["method"])),
         ("text", reading.say("proposals.factoring") if row["is_factoring"] else ""),
         ("text", row["group_parent_id"] or ""),
         ("count", row["invoices"]),

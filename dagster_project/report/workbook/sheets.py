@@ -82,6 +82,8 @@ SHEETS = (
     Sheet(
         "contract_calendar", "value_amount desc, event_date, contract_id, event_kind, extension_until_date"
     ),
+    Sheet("ceiling_forecast", "used_all_share desc, contract_id, member_code <> 'ALL', member_code"),
+    Sheet("supplier_matches", "effect_amount desc, alias_kind, alias, score desc, supplier_id"),
     Sheet("coordination_potential", "amount desc, category_code"),
     Sheet(
         "preparedness",
