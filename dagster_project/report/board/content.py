@@ -321,7 +321,7 @@ def _forecasts(reading: Reading, about: Period) -> dict[str, dict[str, str]]:
         if row["probability_of_target"] is not None:
             words = chance(reading, row["probability_of_target"])
             probability = reading.say("report.board.chance", chance=words)
-            short = reading.say("report.board.chance.short", chance=words)
+            short = reading.say("report.chance", chance=words)
         told[kpi_id] = {
             "expected": formats.figure(row["expected"], unit, kpi_id),
             "interval": interval,

@@ -35,6 +35,7 @@ def forecasts(reading: Reading) -> dict[str, dict[str, str]]:
             "expected": formats.figure(row["expected"], unit, kpi_id),
             "interval": "",
             "probability": "",
+            "chance": "",
             "based_on": reading.told(row, "based_on"),
         }
         if row["low"] is not None and row["high"] is not None:
@@ -44,9 +45,9 @@ def forecasts(reading: Reading) -> dict[str, dict[str, str]]:
                 high=formats.figure(row["high"], unit, kpi_id),
             )
         if row["probability_of_target"] is not None:
-            words["probability"] = reading.say(
-                "report.forecast.probability", share=chance(reading, row["probability_of_target"])
-            )
+            told_chance = chance(reading, row["probability_of_target"])
+            words["probability"] = reading.say("report.forecast.probability", share=told_chance)
+            words["chance"] = reading.say("report.chance", chance=told_chance)
         told[kpi_id] = words
     return told
 
