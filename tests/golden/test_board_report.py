@@ -162,3 +162,22 @@ def test_an_unknown_period_and_a_folder_without_release_are_told_plainly(
     assert "2035-Q1" in done.output
     with pytest.raises(PublishError, match="mattstock run"):
         reported_from(Workspace(tmp_path), PERIOD)
+
+
+def test_the_paragraph_on_savings_names_every_method_and_what_chance_gives(
+    release: Published, told: dict[str, Any]
+) -> None:
+    formats = Formats("sv")
+    rows = release.table(
+        "select method, saving_amount, artefact_amount from savings_summary where period = '2022-Q4-ytd' "
+        "and member_code = 'ALL' and category_group = 'ALL'"
+    )
+    said = " ".join(told["savings"])
+    assert rows.height == 4
+    for method, saving, chance in rows.iter_rows():
+        assert formats.amount(saving) in said, method
+        assert chance is None or formats.amount(chance) in said, method
+    [(net,)] = release.table(
+        "select net_amount from coordination_benefit where level = 'year' and year = 2022"
+    ).rows()
+    assert formats.amount(net) in said

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from dagster_project.report.board import drawing
+from dagster_project.report.board.savings import savings
 from dagster_project.report.explain import UnknownFigure
 from dagster_project.report.site.cells import Words
 from dagster_project.report.site.charts import Scale
@@ -100,6 +101,7 @@ def content(reading: Reading, period: str) -> dict[str, Any]:
             if one.figure is not None and one.figure.change_verdict == "improved"
         ],
         "panels": _panels(reading, words, told, deviations),
+        "savings": savings(reading, _names(about)[0], about.end.year),
         "comments": _listed_comments(reading, comments, {one.row["kpi_id"] for one in shown}),
         "changed": _changed(reading),
         "trust": _trust(reading, told),
@@ -159,6 +161,7 @@ def _labels(reading: Reading) -> dict[str, str]:
         "improved": "report.board.improved",
         "members": "report.members.side",
         "members_about": "report.board.members.about",
+        "savings": "report.menu.savings",
         "comments": "report.board.comments",
         "changed": "report.board.changed",
         "changed_about": "report.board.changed.about",
