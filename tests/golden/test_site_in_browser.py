@@ -44,7 +44,6 @@ KINDS = (
     "maturity.html",
     "quality.html",
     "release.html",
-    "dictionary.html",
 )
 CELLS = """Object.fromEntries([...document.querySelectorAll('.score tr[data-row]')].map(
     (row) => [row.dataset.row, row.querySelector('[data-cell="0"]').textContent]))"""

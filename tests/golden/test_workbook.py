@@ -137,7 +137,8 @@ def test_a_sheets_order_leaves_nothing_to_chance(release: Published) -> None:
     for sheet in SHEETS:
         if sheet.table in tables:
             key = sheet.order.replace(" desc", "")
-            where = sheet.where.replace("$period", "'2022'")
+            where = sheet.where.replace("$period_start", "date '2022-01-01'")
+            where = where.replace("$period_end", "date '2022-12-31'").replace("$period", "'2022'")
             [(total, distinct)] = release.table(
                 f"select count(*), count(distinct ({key})) from {sheet.table} where {where}"
             ).rows()

@@ -28,7 +28,7 @@ SHOWN = (
     "source_row",
 )
 # What lies in the period, and what it adds there; the rules are those of the figures (docs/analysts.md).
-_PLACED = """
+_OF_REGISTERS = f"""
     select
         evidence.kpi_id, evidence.record_id, evidence.member_code, evidence.category_group, evidence.event_date,
         case
@@ -37,63 +37,82 @@ _PLACED = """
             else evidence.numerator
         end as numerator,
         evidence.denominator, evidence.exclusion, evidence.source_file, evidence.source_row
-    from {evidence} as evidence
+    from {REGISTER} as evidence
     inner join kpi_catalogue as catalogue using (kpi_id)
-    where {mine} and case
+    where case
         when catalogue.period_rule = 'in_force_at_end'
             then $counted_until between evidence.counts_from and evidence.counts_until
         else evidence.event_date between $period_start and $period_end
     end
 """
-# Where there are more than the sheet holds: those that count and weigh most.
-_HEAVIEST = (
-    "exclusion is not null, abs(numerator) desc nulls last, abs(denominator) desc nulls last, "
-    "event_date, record_id, source_file, source_row"
-)
+_OF_A_LEDGER = """
+    select * from kpi_evidence where kpi_id = $kpi_id and event_date between $period_start and $period_end
+"""
+# Where there are more than the sheet holds: those that count, by the size of what they add, the newest of equals. Sizes
+# are told apart by their magnitude, so that a year's ledger is counted by size and not sorted.
+_SIZE = "coalesce(floor(8 * log2(1 + abs(cast({} as double)))), -1)"
+_WEIGHT = f"exclusion is null, {_SIZE.format('numerator')}, {_SIZE.format('denominator')}, event_date"
 
 
 def records(reading: Reading, period: Period) -> Iterator[tuple[str, int, pl.DataFrame]]:
     """Each indicator's records of the period: how many there are, and at most `LIMIT` of them by date."""
-    found: dict[str, tuple[int, pl.DataFrame]] = {}
+    days = {"period_start": period.start, "period_end": period.end}
+    found: dict[str, pl.DataFrame] = {}
     if REGISTER in reading.tables:
-        for total, frame in _read(reading, period, REGISTER, "true"):
-            found[frame["kpi_id"][0]] = total, frame
+        given = days | {"counted_until": min(period.end, reading.as_of)}
+        parts = _read(reading, _OF_REGISTERS, given).partition_by("kpi_id", as_dict=True)
+        found = {str(kpi_id): part for (kpi_id,), part in parts.items()}
     for kpi_id, row in reading.catalogue.items():
         if row["has_own_dimensions"]:
-            for total, frame in _read(reading, period, "kpi_evidence", f"evidence.kpi_id = '{kpi_id}'"):
+            given = days | {"kpi_id": kpi_id}
+            total, lightest = _lightest(reading, given)
+            frame = _read(reading, _OF_A_LEDGER + lightest, given)
+            if frame.height:
                 yield kpi_id, total, frame
         elif kpi_id in found:
-            yield kpi_id, *found.pop(kpi_id)
+            yield kpi_id, found[kpi_id]["total"][0], found[kpi_id]
 
 
-def _read(reading: Reading, period: Period, evidence: str, mine: str) -> Iterator[tuple[int, pl.DataFrame]]:
-    placed = _PLACED.format(evidence=evidence, mine=mine)
-    frame = reading.frame(
+def _lightest(reading: Reading, given: dict[str, object]) -> tuple[int, str]:
+    """How many records of a ledger there are, and the condition that leaves the heaviest, little more than `LIMIT`."""
+    weights = reading.con.execute(
+        f"select {_WEIGHT}, count(*) from ({_OF_A_LEDGER}) where member_code = '{ALL}' group by all order by all desc",
+        given,
+    ).fetchall()
+    total = sum(count for *_, count in weights)
+    kept = 0
+    for counts, numerator, denominator, day, count in weights:
+        kept += count
+        if kept >= LIMIT:
+            lightest = f"row({str(counts).lower()}, {numerator}, {denominator}, date '{day}')"
+            return total, f" and row({_WEIGHT}) >= {lightest}"
+    return total, ""
+
+
+def _read(reading: Reading, placed: str, given: dict[str, object]) -> pl.DataFrame:
+    """At most `LIMIT` records of each indicator in `placed`, each with its members, and `total` of how many it has."""
+    return reading.frame(
         f"""
-        with placed as ({placed}),
+        with placed as materialized ({placed}),
         chosen as (
             select *, count(*) over (partition by kpi_id) as total from placed where member_code = '{ALL}'
-            qualify row_number() over (partition by kpi_id order by {_HEAVIEST}) <= {LIMIT}
+            qualify row_number() over (
+                partition by kpi_id order by row({_WEIGHT}) desc, source_file, source_row, record_id
+            ) <= {LIMIT}
         ),
         owners as (
             select kpi_id, record_id, string_agg(distinct coalesce(member_name, member_code), ', '
                 order by coalesce(member_name, member_code)) as members
             from placed left join dim_member using (member_code)
-            where member_code <> '{ALL}' and record_id in (select record_id from chosen)
+            where member_code <> '{ALL}'
             group by all
         )
         select chosen.* exclude (member_code), owners.members
         from chosen left join owners using (kpi_id, record_id)
         order by kpi_id, event_date, record_id, source_file, source_row, numerator
         """,
-        {
-            "period_start": period.start,
-            "period_end": period.end,
-            "counted_until": min(period.end, reading.as_of),
-        },
+        given,
     )
-    for part in frame.partition_by("kpi_id", maintain_order=True):
-        yield part["total"][0], part
 
 
 def add_records(book: Book, reading: Reading, period: Period, back: tuple[str, str]) -> dict[str, str]:
