@@ -82,7 +82,7 @@ def pages(site: Path) -> dict[Path, Html]:
 
 def written(release: Published, folder: Path, language: str = "sv") -> None:
     settings = load_settings(release.workspace.settings_file).model_copy(update={"language": language})
-    write_site(release.workspace.current_database, folder, settings, date.fromisoformat(AS_OF))
+    render(release.workspace.current_database, folder, settings, date.fromisoformat(AS_OF))
 
 
 def test_every_page_is_well_formed(pages: dict[Path, Html]) -> None:

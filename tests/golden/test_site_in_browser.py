@@ -16,8 +16,8 @@ from urllib.error import HTTPError
 import pytest
 
 from dagster_project.report.formats import Formats
+from dagster_project.report.render import render
 from dagster_project.report.serve import server
-from dagster_project.report.site import write_site
 from dagster_project.settings import load_settings
 from tests.browser.chromium import Page, browsing, program
 from tests.golden.conftest import AS_OF, Published
@@ -61,7 +61,7 @@ def site(release: Published, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that holds the site."""
     folder = tmp_path_factory.mktemp("site")
     settings = load_settings(release.workspace.settings_file)
-    write_site(release.workspace.current_database, folder, settings, date.fromisoformat(AS_OF))
+    render(release.workspace.current_database, folder, settings, date.fromisoformat(AS_OF))
     return folder
 
 

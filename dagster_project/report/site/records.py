@@ -18,6 +18,7 @@ from typing import Any
 import polars as pl
 
 from dagster_project.messages.marts import column_heading, table_heading
+from dagster_project.report.downloads import INVOICES, LINES, REGISTER, ledger_of, records_file
 from dagster_project.report.formats import FORMULA
 from dagster_project.report.site.page import Work
 from dagster_project.report.site.reading import ALL, Reading
@@ -25,9 +26,6 @@ from dagster_project.report.site.reading import ALL, Reading
 IN_PAGE = 200
 IN_FILE = 1_000_000
 BATCH = 100_000
-REGISTER = "kpi_evidence_register"
-LINES = "fct_invoice_line"
-INVOICES = "fct_invoice"
 Day = tuple[str | None, date | None, int]  # exclusion, day, records
 COLUMNS = (
     "record_kind",
@@ -61,38 +59,21 @@ class Records:
     reasons: list[tuple[str, int]]
 
 
-def download(row: Mapping[str, Any]) -> str:
-    """Where the records of an indicator, a row of `kpi_catalogue`, are below the site's folder."""
-    return f"records/{_ledger(row) or row['kpi_id']}.csv"
-
-
-def parquet(row: Mapping[str, Any]) -> str:
-    """Where they are whole, below the release's folder."""
-    return f"parquet/{_ledger(row) or REGISTER}.parquet"
-
-
-def _ledger(row: Mapping[str, Any]) -> str | None:
-    """The table that holds the records of a ledger's indicator; None for the registers'."""
-    if not row["has_own_dimensions"]:
-        return None
-    return INVOICES if row["record_kind"] == "invoice" else LINES
-
-
 def write_records(work: Work) -> dict[str, Records]:
     """Write the records of every indicator as CSV, the newest first; at most `IN_FILE` rows in a file."""
     reading = work.reading
     (work.folder / "records").mkdir(exist_ok=True)
     registers = _registers(reading)
-    shared = {_ledger(row) for row in reading.catalogue.values()}
+    shared = {ledger_of(row) for row in reading.catalogue.values()}
     ledgers = {table: _write_ledger(work, table) for table in (LINES, INVOICES) if table in shared}
     told: dict[str, Records] = {}
     for kpi_id, row in reading.catalogue.items():
-        table = _ledger(row)
+        table = ledger_of(row)
         if table is None:
             days, frame = registers.get(kpi_id, ([], NONE))
             headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
             held = [frame.select(COLUMNS).head(IN_FILE)]
-            in_file = _write(work.folder / download(row), reading, held, headings)
+            in_file = _write(work.folder / records_file(row), reading, held, headings)
             told[kpi_id] = _told(reading, row, days, frame, in_file, frame.height, "")
         else:
             mine = f"kpi_id = '{kpi_id}'"
@@ -118,7 +99,7 @@ def _told(
     for exclusion, _, count in days:
         reasons[exclusion or ""] += count
     return Records(
-        download(row),
+        records_file(row),
         reasons.total(),
         in_file,
         file_total,

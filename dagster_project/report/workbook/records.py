@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from dagster_project.report.downloads import REGISTER, records_file, records_parquet
 from dagster_project.report.site.reading import ALL, Period, Reading
-from dagster_project.report.site.records import REGISTER, download, parquet
 from dagster_project.report.workbook.book import Book, Column, Told
 
 LIMIT = 100_000
@@ -130,8 +130,8 @@ def add_records(book: Book, reading: Reading, period: Period, back: tuple[str, s
             told += " " + reading.say("workbook.records.capped", shown=reading.formats.number(frame.height))
         links = [
             back,
-            (reading.say("workbook.records.csv"), f"external:{download(row)}"),
-            (reading.say("workbook.records.parquet"), f"external:../{parquet(row)}"),
+            (reading.say("workbook.records.csv"), f"external:{records_file(row)}"),
+            (reading.say("workbook.records.parquet"), f"external:../{records_parquet(row)}"),
         ]
         names[kpi_id] = book.name_for(f"{numbers[kpi_id]} {reading.told(row, 'name')}")
         book.table(

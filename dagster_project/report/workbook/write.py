@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
+from dagster_project.report.downloads import workbook_name
 from dagster_project.report.site.reading import Reading
 from dagster_project.report.workbook.book import Book, inside
 from dagster_project.report.workbook.figures import add_figures, fill_scorecard
@@ -29,11 +30,6 @@ def write_workbook(database: Path, folder: Path, settings: Settings, as_of: date
         title = reading.say("report.scorecard.title", name=settings.display_name)
         with Book(folder / workbook_name(period), title, reading.say("report.product"), as_of) as book:
             _fill(book, reading, period)
-
-
-def workbook_name(period: str) -> str:
-    """The file's name; without any period there is nothing to name it after."""
-    return f"nyckeltal-{period}.xlsx" if period else "nyckeltal.xlsx"
 
 
 def _fill(book: Book, reading: Reading, period: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
+from dagster_project.report.downloads import workbook_name
 from dagster_project.report.site import charts
 from dagster_project.report.site.outlook import forecasts
 from dagster_project.report.site.page import Figures, Kind, Made, Work
@@ -59,6 +60,7 @@ def _make(work: Work) -> Iterator[Made]:
             else [],
             "has_forecast": bool(told),
             "changes": _changes(reading),
+            "workbook": workbook_name(reading.default_period),
         },
         figures={},
         files=files,
