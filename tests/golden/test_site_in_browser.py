@@ -141,6 +141,34 @@ def test_every_indicator_shown_is_the_marts_whatever_is_chosen(
         assert page.complaints == []
 
 
+def test_the_spend_page_shows_the_cube_whatever_is_chosen(page: Page, site: Path, release: Published) -> None:
+    page.size(1280, 900)
+    formats = Formats("sv")
+    for member, period in (("ALL", "2022"), ("9102", "2021"), ("9105", "2022-Q2")):
+        where = "compliance_class <> 'excluded'" + (
+            "" if member == "ALL" else f" and member_code = '{member}'"
+        )
+        expected = {
+            place: formats.amount(amount)
+            for place, amount in release.table(
+                "select case when grouping(category_group) = 0 then 'g:' || category_group else 'total' end, "
+                f"sum(amount) from spend_cube where {where} and (quarter = '{period}' or year::varchar = '{period}') "
+                "group by grouping sets ((), (category_group)) having grouping(category_group) = 1 "
+                "or category_group is not null"
+            ).rows()
+        }
+        assert len(expected) > 5
+        page.open((site / "spend-cube.html").as_uri() + f"#member={member}&period={period}")
+        total = "document.querySelector('tr[data-row=total] [data-cell=\"0\"]').textContent"
+        page.until(f"{total} === {json.dumps(expected['total'])}")
+        shown_rows = page.run(
+            "Object.fromEntries([...document.querySelectorAll('tr[data-row^=\"g:\"]')].filter((row) => !row.hidden)"
+            ".map((row) => [row.dataset.row, row.querySelector('[data-cell=\"0\"]').textContent]))"
+        )
+        assert shown_rows | {"total": expected["total"]} == expected
+        assert page.complaints == []
+
+
 def test_what_is_chosen_stays_in_the_address_and_follows_the_links(
     page: Page, site: Path, release: Published
 ) -> None:

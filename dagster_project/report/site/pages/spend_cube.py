@@ -68,11 +68,12 @@ def _figures(reading: Reading) -> Figures:
     """
     rows = reading.rows(
         """
-        with purchases as (
-            select unnest([cast(year as varchar), quarter]) as period, coalesce(member_code, '') as member_code,
-                category_group, coalesce(category_code, '') as category_code, compliance_class, amount
-            from spend_cube where compliance_class <> 'excluded'
-        )
+        with summed as (
+            select cast(year as varchar) as year, quarter, coalesce(member_code, '') as member_code, category_group,
+                coalesce(category_code, '') as category_code, compliance_class, sum(amount) as amount
+            from spend_cube where compliance_class <> 'excluded' group by all
+        ),
+        purchases as (select * exclude (year, quarter), unnest([year, quarter]) as period from summed)
         select period, member_code, category_group, category_code,
             case when grouping(category_code) = 0 then 'c:' || category_code
                 when grouping(category_group) = 0 then 'g:' || category_group else 'total' end as place,

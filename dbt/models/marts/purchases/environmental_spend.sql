@@ -67,7 +67,7 @@ select
     cast(factor_gross_amount as double) / cast(nullif(gross_amount, 0) as double) as coverage,
     cast(gross_amount - factor_gross_amount as double) / cast(nullif(gross_amount, 0) as double)
         as without_factor_share,
-    cast(emission_kg as decimal(18, 3)) as emission_kg,
+    cast(emission_kg as decimal(28, 3)) as emission_kg,
     factor_sources,
     first_factor_year,
     last_factor_year

@@ -46,7 +46,7 @@ select
     cast(cells.amount as decimal(18, 2)) as amount,
     cast(cells.invoices as bigint) as invoices,
     -- Wider than either, or the product of a large amount would not fit.
-    cast(cast(cells.amount as decimal(28, 2)) * categories.emission_factor as decimal(18, 3)) as emission_kg
+    cast(cast(cells.amount as decimal(28, 2)) * categories.emission_factor as decimal(28, 3)) as emission_kg
 from cells
 left join categories on cells.category_code = categories.category_code
 left join suppliers on cells.supplier_id = suppliers.supplier_id
