@@ -26,7 +26,7 @@ import polars as pl
 from dagster_project.contracts import Column, Source, fold
 from dagster_project.flow.answers import PARTS, content_of, parquet_of
 from dagster_project.flow.parse import ParsedFile, first_choices
-from dagster_project.flow.reconcile import Reconciled
+from dagster_project.flow.reconcile import Reconciled, resolved_rows
 from dagster_project.flow.standardise import Choices
 from dagster_project.flow.values.identity import pseudonym_key
 from dagster_project.flow.values.references import (
@@ -190,9 +190,10 @@ def _delivered(
         wanted = pl.DataFrame(spots, schema={"sheet": pl.String, "row": pl.Int64}, orient="row")
         connection.register("wanted", wanted.to_arrow())
         for part in PARTS:
+            told_here = f"(select *, {content_of(source)} as _content from {parquet_of(files[number], part)})"
             rows = connection.execute(
-                f"select coalesce(d._sheet, ''), d._row, d._answers, {content_of(source)}, {shown} "
-                f"from {parquet_of(files[number], part)} as d "
+                f"select coalesce(d._sheet, ''), d._row, d._answers, d._content, {shown} "
+                f"from {resolved_rows(source, files[number], told_here)} as d "
                 "join wanted as w on w.sheet = coalesce(d._sheet, '') and w.row = d._row order by 1, 2"
             ).fetchall()
             for sheet, row, answered, content, *values in rows:

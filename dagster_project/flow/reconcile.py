@@ -260,7 +260,7 @@ class Reconciler:
                     )
                 selects.append(
                     f"select {names}, {number}::bigint as file_no, coalesce(_sheet, '') as sheet, _row as row "
-                    f"from {_resolved(source, file, rows)} as d{mended}"
+                    f"from {resolved_rows(source, file, rows)} as d{mended}"
                 )
             body = " union all ".join(selects)
             lookups = [column for column in source.columns if column.lookup]
@@ -735,8 +735,8 @@ class Reconciler:
             )
             self._con.execute(
                 "create or replace temp table heard as select distinct l.*, e.file_no, e.sheet, e.row "
-                f"from (select distinct {known} from {self._standing(source)} where file_no not in ({numbers})) as l "
-                f"join {self._standing(source)} as e on {same} and {who} and e.file_no in ({numbers})"
+                f"from (select distinct {known} from {self._placed(source)} where base not in ({numbers})) as l "
+                f"join {self._placed(source)} as e on {same} and {who} and e.base in ({numbers})"
             )
             if not self._scalar("select count(*) from heard"):
                 continue
@@ -1055,8 +1055,8 @@ def _dialect(source: Source, file: ParsedFile) -> Dialect | None:
     return next((found for found in DIALECTS.get(source.name, ()) if file.dialect == found.NAME), None)
 
 
-def _resolved(source: Source, file: ParsedFile, rows: str) -> str:
-    """A file's rows, with what the words of its dialect stand for."""
+def resolved_rows(source: Source, file: ParsedFile, rows: str) -> str:
+    """SQL for a file's rows (themselves a relation), with what the words of its dialect stand for."""
     dialect = _dialect(source, file)
     if dialect is None or not dialect.RESOLVED:
         return rows

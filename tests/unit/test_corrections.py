@@ -155,3 +155,27 @@ def test_the_same_errors_give_the_same_bytes(tmp_path: Path) -> None:
     path.unlink()
     Judged(workspace)
     assert path.read_bytes() == first
+
+
+def test_a_row_of_the_open_ledger_comes_back_under_our_headings_in_its_invoice(tmp_path: Path) -> None:
+    header = "kopare_id;kopare;verifikationsnummer;leverantor;leverantor_id;konto_nr;belopp;datum;avtal\n"
+    rows = (
+        "212000-0142;Enheten;V1;Kaffe AB;556000-4615;4000;1000,50;2021-03-01;Ja\n"
+        "212000-0142;Enheten;V1;Kaffe AB;556000-4615;4100;{};2021-03-01;Ja\n"
+        "212000-0142;Enheten;V2;Bygg AB;10023;4200;300,00;2021-03-02;\n"
+    )
+    workspace = deliver(tmp_path, {"invoices/l.csv": header + rows.format("2o,25")})
+    Judged(workspace)
+    [path] = workbooks(workspace)
+    assert path.name.startswith("u1-invoices-")
+    [row] = read(path)
+    assert row.get("Avtalsnummer") is None, "the word yes names no contract"
+    mend(workspace, path, lambda row: {"Belopp exkl. moms": 20.25})
+    lines = ("invoice_id", "line_no", "amount_net", "contract_id", "supplier_id", "invoice_date")
+    judged = Judged(workspace)
+    mended = sorted(judged.rows("invoices").select(lines).rows())
+    assert judged.reconciled.sources["invoices"].own_errors == 0
+    for left in (workspace.raw / "invoices").glob("*.xlsx"):
+        left.unlink()
+    (workspace.raw / "invoices" / "l.csv").write_text(header + rows.format("20,25"), encoding="utf-8")
+    assert sorted(Judged(workspace).rows("invoices").select(lines).rows()) == mended

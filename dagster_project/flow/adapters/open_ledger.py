@@ -105,7 +105,7 @@ def _translated(table: Table, spool: Path) -> Table:
     if "buyer_orgnr" in place and not _holds_numbers(rows, place["buyer_orgnr"]):
         header[int(place["buyer_orgnr"][1:])] = "buyer_unit_id"
     rows.sink_parquet(spool, compression="lz4")
-    return replace(table, header=[*header, "invoice_date"], path=spool, dialect=NAME)
+    return replace(table, header=[*header, "invoice_date"], content=spool, dialect=NAME)
 
 
 def _renamed(header: Sequence[str]) -> list[str]:
