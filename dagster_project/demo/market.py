@@ -20,7 +20,7 @@ UNREGISTERED = tuple(orgnr(FIRST_UNREGISTERED_SERIAL + i) for i in range(8))
 SPELLINGS_PER_SUPPLIER = 2
 UNKNOWN_NAMES = ("Okänd leverantör", "Diverse utlägg", "Kortinköp")
 MISSPELLED, PAYEE = 2, 3
-"""The supplier whose name somebody has misspelled, and the one whose bankgiro stands on the last of the unknown names."""
+"""The supplier whose name somebody has misspelled, and the one whose bankgiro stands on the last unknown name."""
 UNKNOWN = len(UNKNOWN_NAMES) + 1
 
 

@@ -51,7 +51,6 @@ def test_marts_about_what_is_missing_are_there_and_empty(small_world: SmallWorld
             "spend_cube", "supplier_concentration", "direct_award_watch", "environmental_spend",
             "contract_calendar", "coordination_potential", "preparedness", "savings_target_footing",
             "fct_contract_purchase", "realised_savings", "missed_coordination", "lessons_learned", "lessons_calibration",
-            "contract_calendar", "coordination_potential", "preparedness",
             "supplier_matches", "ceiling_forecast", "contract_entitlements",
         ):  # fmt: skip
             assert con.execute(f"select count(*) from {table}").fetchall() == [(0,)], table

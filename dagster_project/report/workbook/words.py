@@ -44,8 +44,8 @@ CODES_OF_TABLE = {
     "realised_savings": {"reason": "exclusion"},
     "coordination_benefit": {"reason": "benefit", "verdict": "benefit"},
     "savings_target_footing": {"verdict": "footing"},
-    "alias_kind": "alias_kind",
-    "method": "match_method",
+    "ceiling_forecast": {"status": "ceiling.status"},
+    "supplier_matches": {"alias_kind": "alias_kind", "method": "match_method"},
 }
 STATUSES = ("status", "status_before", "status_now", "status_reported")
 LANGUAGES = ("sv", "en")
@@ -76,8 +76,6 @@ def worded(reading: Reading, frame: pl.DataFrame, table: str = "") -> pl.DataFra
         "exclusion": reading.exclusion,
         **{name: lambda code, kind=kind: reading.code(kind, code) for name, kind in kinds.items()},  # type: ignore[misc]
     }
-    if "ceiling_amount" in frame.columns:
-        asked["status"] = lambda code: reading.code("ceiling.status", code)
     if "kpi_id" in frame.columns:
         asked |= dict.fromkeys(STATUSES, lambda code: reading.say(f"status.{code}"))
     changes = []
