@@ -50,7 +50,8 @@ def test_marts_about_what_is_missing_are_there_and_empty(small_world: SmallWorld
             "maturity", "ambition_graph", "kpi_lint", "published_outcomes", "kpi_comments",
             "spend_cube", "supplier_concentration", "direct_award_watch", "environmental_spend",
             "contract_calendar", "coordination_potential", "preparedness", "savings_target_footing",
-            "fct_contract_purchase", "realised_savings", "missed_coordination", "lessons_learned", "lessons_calibration",
+            "fct_contract_purchase", "realised_savings", "missed_coordination", "lessons_learned",
+            "lessons_calibration",
             "supplier_matches", "ceiling_forecast", "contract_entitlements",
         ):  # fmt: skip
             assert con.execute(f"select count(*) from {table}").fetchall() == [(0,)], table

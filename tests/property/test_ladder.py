@@ -548,6 +548,42 @@ def test_the_worlds_meet_every_rung_and_every_reason(verdicts: Verdicts) -> None
     assert {v.ambiguous for v in verdicts.values()} == {True, False}
 
 
+def test_the_worlds_meet_every_boundary(worlds: list[World], verdicts: Verdicts) -> None:
+    met: dict[str, int] = defaultdict(int)
+    for world in worlds:
+        rows = {(c.id, c.supplier): c for c in world.contracts}
+        used: dict[str, set[str | None]] = defaultdict(set)
+        for line in world.lines:
+            if (verdict := verdicts.get(line.key)) is None:
+                continue
+            day = line.invoice_date
+            own = [c for c in world.contracts if c.supplier == verdict.supplier]
+            if verdict.reason == "expired":
+                met["day after the last"] += any(last_valid_day(c) == day - timedelta(days=1) for c in own)
+            if verdict.reason == "not_entitled":
+                met["open to others only"] += any(
+                    is_valid(c, day) and any(is_open(world, c, u.id) for u in world.units) for c in own
+                )
+            if verdict.contract is None or verdict.supplier is None:
+                continue
+            contract = rows[verdict.contract, verdict.supplier]
+            used[contract.id].add(verdict.supplier)
+            met["first day"] += contract.valid_from == day
+            met["last day"] += contract.valid_to == day
+            met["day of termination"] += contract.terminated == day and contract.valid_to != day
+            met["credit note"] += line.amount < 0 and verdict.klass == "on_contract"
+            met["credit note above a ceiling"] += line.amount < 0 and verdict.klass == "over_ceiling"
+            met["ambiguous"] += verdict.ambiguous
+            unnamed = first_verdict(world, replace(line, contract=None, category=verdict.category))
+            met["named against the rule"] += line.contract == verdict.contract and unnamed.contract not in (
+                None,
+                verdict.contract,
+            )
+        met["several suppliers in a framework"] += any(len(suppliers) > 1 for suppliers in used.values())
+    assert len(met) == 10
+    assert [boundary for boundary, times in met.items() if not times] == []
+
+
 def invoices_of(worlds: Iterable[World], verdicts: Verdicts) -> dict[tuple[str, int, str], list[Line]]:
     invoices: dict[tuple[str, int, str], list[Line]] = defaultdict(list)
     for world in worlds:

@@ -14,10 +14,12 @@ from dagster_project.report.explain_line import ExplainedLine, UnknownLine, expl
 TABLES = """
 create table fct_invoice_line as
 select 'school' as buyer_unit_id, 2021 as fiscal_year, 'v1' as invoice_id, line_no, '2080' as member_code,
-    'S1' as supplier_id, 'Säljaren' as supplier_name, 'id' as supplier_match, 'milk' as category_code, 'food' as category_group,
-    'line' as category_source, date '2021-07-01' as invoice_date, date '2021-07-15' as booking_date,
+    'S1' as supplier_id, 'Säljaren' as supplier_name, 'id' as supplier_match, 'milk' as category_code,
+    'food' as category_group, 'line' as category_source, date '2021-07-01' as invoice_date,
+    date '2021-07-15' as booking_date,
     '4000' as account, 1234.5 as amount_net, 'wild' as compliance_class, 'expired' as compliance_reason,
-    cast(null as varchar) as contract_id, cast(null as varchar) as named_contract_id, false as match_ambiguous, 'raw/invoices/l.csv' as source_file,
+    cast(null as varchar) as contract_id, cast(null as varchar) as named_contract_id, false as match_ambiguous,
+    'raw/invoices/l.csv' as source_file,
     17 as source_row
 from (values (1), (2)) as numbers (line_no);
 create table dim_unit as select 'school' as unit_id, 'Skolan' as unit_name;
@@ -37,8 +39,10 @@ create table dim_contract as select * from (values
     ('further', 'S1', null, 'paper', date '2021-01-01', date '2021-01-31')
 ) as contracts (contract_id, supplier_id, title, category_code, valid_from_date, in_force_until_date);
 create table contract_entitlements as
-select contract_id, supplier_id, 
-    case when contract_id in ('of others', 'elsewhere') then 'library' else 'school' end as unit_id, category_code, valid_from_date, in_force_until_date from dim_contract
+select contract_id, supplier_id,
+    case when contract_id in ('of others', 'elsewhere') then 'library' else 'school' end as unit_id,
+    category_code, valid_from_date, in_force_until_date
+from dim_contract
 union all
 select 'further', 'S1', 'school', 'milk', date '2021-01-01', date '2021-01-31';
 """
