@@ -12,7 +12,7 @@ fate than accepted), `<source>_lost` (keys of quarantined rows) and, where corre
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import duckdb
@@ -134,9 +134,7 @@ class Reconciler:
         self._create_out(source)
         if usable:
             self._set_aside_unanswering(source)
-            for rule in self._rules:
-                if rule.source == source.name and rule.kind == "row":
-                    self._apply_row_rule(source, rule)
+            self._apply_row_rules(source)
             for reference in source.references:
                 self._apply_reference(source, reference)
             self._find_meeting_rows(source)
@@ -391,23 +389,40 @@ class Reconciler:
 
     # -- rules -----------------------------------------------------------------------------------------------------
 
-    def _apply_row_rule(self, source: Source, rule: Rule) -> None:
-        holds = self._resolve(rule.holds or "", source)
+    def _apply_row_rules(self, source: Source) -> None:
+        """Every rule over single rows. One look tells which files break which; only those are read again."""
+        rules = [rule for rule in self._rules if rule.source == source.name and rule.kind == "row"]
+        if not rules:
+            return
+        broken = [f"not coalesce(({self._resolve(rule.holds or '', source)}), true)" for rule in rules]
+        tried = ", ".join(f"{condition} as broken_{n}" for n, condition in enumerate(broken))
+        asked = ", ".join(f"list(distinct file_no) filter (where broken_{n})" for n in range(len(rules)))
+        [found] = self._con.execute(
+            f"select {asked} from (select r.file_no, {tried} from arrival.{source.name}_parsed as r)"
+        ).fetchall()
+        for rule, condition, files in zip(rules, broken, found, strict=True):
+            if files:
+                self._apply_row_rule(source, rule, f"r.file_no in ({_listed(files)}) and {condition}")
+
+    def _apply_row_rule(self, source: Source, rule: Rule, is_broken: str) -> None:
         offenders = self._con.sql(
             f"select r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value "
-            f"from arrival.{source.name}_parsed as r where not coalesce(({holds}), true)"
+            f"from arrival.{source.name}_parsed as r where {is_broken}"
         ).pl()
-        if offenders.is_empty():
-            return
         if rule.effect == "quarantine":
             self._quarantine(source, offenders)
         self._report_rule(source, rule, offenders, "error" if rule.effect == "quarantine" else "warning")
 
     def _offenders(self, source: Source, rule: Rule) -> pl.DataFrame:
         query = self._resolve(rule.offenders or "", source)
+        self._con.execute(f"create or replace temp table hits as {query}")
+        files = self._con.execute("select distinct file_no from hits order by all").fetchall()
+        # Only the files with a hit are read for what the rows say; of a ledger these are few.
+        among = _listed(number for (number,) in files) if files else "null"
         return self._con.sql(
-            f"select distinct r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value from ({query}) as hit "
-            f"join arrival.{source.name}_parsed as r using (file_no, sheet, row) order by all"
+            f"select distinct r.file_no, r.sheet, r.row, {_raw(rule.columns)} as raw_value from hits "
+            f"join arrival.{source.name}_parsed as r using (file_no, sheet, row) "
+            f"where r.file_no in ({among}) order by all"
         ).pl()
 
     def _resolve(self, sql: str, source: Source) -> str:
@@ -631,12 +646,13 @@ class Reconciler:
         # Which invoices stand in several files is found from their keys alone; only those are read in full.
         self._con.execute(
             f"create or replace temp table places as select distinct hash({keys}) as whole_hash, base "
-            f"from {self._placed(source)}"
+            f"from {self._placed(source)} where hash({keys}) in ("
+            f"select hash({keys}) from {self._placed(source)} where base in ({_listed(numbered)}))"
         )
         self._con.execute(
             "create or replace temp table met as select whole_hash, list(base) as file_numbers from places "
             "group by whole_hash having count(*) > 1 "
-            f"and bool_or(base in ({', '.join(map(str, numbered))}))"
+            f"and bool_or(base in ({_listed(numbered)}))"
         )
         concerned = self._con.execute("select distinct unnest(file_numbers) from met order by all").fetchall()
         if not concerned:
@@ -1079,6 +1095,10 @@ def _prefixed(columns: str, alias: str) -> str:
 def _raw(columns: Sequence[str], alias: str = "r.") -> str:
     parts = ", ".join(f"coalesce(cast({alias}\"{column}\" as varchar), '')" for column in columns)
     return f"concat_ws(' | ', {parts})"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(str(number) for number in sorted(numbers))
 
 
 def _quoted(path: object) -> str:
