@@ -30,7 +30,9 @@ ranked as (
         year,
         category_group,
         amount,
-        row_number() over (partition by year, category_group order by amount desc, supplier_id asc) as size_rank,
+        row_number() over (
+            partition by year, category_group order by amount desc, supplier_id asc
+        ) as size_rank,
         sum(amount) over (
             partition by year, category_group order by amount desc, supplier_id asc rows unbounded preceding
         ) as running_amount,
