@@ -26,7 +26,7 @@ import polars as pl
 from dagster_project.contracts import Column, Source, fold
 from dagster_project.flow.answers import PARTS, content_of, parquet_of
 from dagster_project.flow.parse import ParsedFile, first_choices
-from dagster_project.flow.reconcile import Reconciled, resolved_rows
+from dagster_project.flow.reconcile import Reconciled, dialect_of, resolved_rows
 from dagster_project.flow.standardise import Choices
 from dagster_project.flow.values.identity import pseudonym_key
 from dagster_project.flow.values.references import (
@@ -100,8 +100,8 @@ def write_workbooks(
     """Write a workbook per unit and source that has open errors of its own rows, and take away those out of date.
 
     Rows lost with a quarantined parent are left out: they come back when it is mended. A workbook that somebody has
-    changed where it lies is neither replaced nor removed. Foreign formats have no workbook: their files are mended in
-    the system that wrote them. `connection` sees what reconcile left.
+    changed where it lies is neither replaced nor removed. Foreign formats and e-invoices have no workbook: they are
+    mended in the system that wrote them. `connection` sees what reconcile left.
     """
     errors = reconciled.issues.filter(
         (pl.col("severity") == "error")
@@ -141,12 +141,13 @@ def _wrong_rows(
     key: bytes,
 ) -> list[_Row]:
     numbers = {file.delivery.file: number for number, file in enumerate(files)}
+    mendable = {file.delivery.file for file in files if _may_come_back(source, file)}
     told: dict[Spot, _Told] = {}
     words = "message_sv" if settings.language == "sv" else "message_en"
     where = ["file", "sheet", "row_number"]
     first = issues.select(where).unique(maintain_order=True).head(MOST_ROWS)
     for issue in issues.join(first, on=where, how="semi", nulls_equal=True).iter_rows(named=True):
-        if issue["file"] not in numbers:
+        if issue["file"] not in mendable:
             continue
         spot = (numbers[issue["file"]], issue["sheet"] or "", issue["row_number"])
         one = told.setdefault(spot, _Told())
@@ -173,6 +174,12 @@ def _wrong_rows(
         if place not in rows or rows[place][0] < rank:
             rows[place] = (rank, row)
     return [row for _, row in (rows[place] for place in sorted(rows)) if _fits(row)]
+
+
+def _may_come_back(source: Source, file: ParsedFile) -> bool:
+    """Whether a file's rows can be delivered under our headings: an e-invoice lacks what we must ask of a ledger."""
+    dialect = dialect_of(source, file)
+    return dialect is None or dialect.contract(source).required_columns == source.required_columns
 
 
 def _delivered(

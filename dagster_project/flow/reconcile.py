@@ -738,7 +738,9 @@ class Reconciler:
         """
         for echo in {dialect.ECHO for dialect in DIALECTS.get(source.name, ()) if dialect.ECHO is not None}:
             told = [
-                n for n, file in enumerate(files) if (found := _dialect(source, file)) and echo == found.ECHO
+                n
+                for n, file in enumerate(files)
+                if (found := dialect_of(source, file)) and echo == found.ECHO
             ]
             if not told or len(told) == len(files):
                 continue
@@ -1067,13 +1069,14 @@ def _row_hash(source: Source, alias: str = "") -> str:
     return f"hash({_names(source, alias)})"
 
 
-def _dialect(source: Source, file: ParsedFile) -> Dialect | None:
+def dialect_of(source: Source, file: ParsedFile) -> Dialect | None:
+    """The dialect that a file of this source came in, None for our own headings."""
     return next((found for found in DIALECTS.get(source.name, ()) if file.dialect == found.NAME), None)
 
 
 def resolved_rows(source: Source, file: ParsedFile, rows: str) -> str:
     """SQL for a file's rows (themselves a relation), with what the words of its dialect stand for."""
-    dialect = _dialect(source, file)
+    dialect = dialect_of(source, file)
     if dialect is None or not dialect.RESOLVED:
         return rows
     values = ", ".join(f'r_{column}.value as "{column}"' for column in dialect.RESOLVED)

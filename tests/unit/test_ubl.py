@@ -94,6 +94,7 @@ def test_a_document_that_does_not_add_up_is_set_aside_with_the_difference(tmp_pa
     issues = done.issues("error", "invoices")
     assert [issue["rule"] for issue in issues] == ["ubl_sum", "ubl_sum"]
     assert "0.01" in str(issues[0]["message_sv"])
+    assert not list(tmp_path.rglob("quarantine/rattas/*")), "a document is mended where it was written"
 
 
 def test_a_foreign_currency_needs_a_rate(tmp_path: Path) -> None:
