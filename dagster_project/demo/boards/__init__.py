@@ -2,8 +2,8 @@
 
 Members, published outcomes and targets are data (`<organisation>/`); every record is invented. What must come
 out is known before the first record is made (`plan`, `levels`), so that the registers (`procurements`,
-`competition`, `contracts`, `centre`, `savings`, `ledger`) are drawn as a year's work usually looks and then settled
-(`settle`) until the figures fit. What does not belong here: planted traps and faults, which the invented
+`competition`, `contracts`, `centre`, `savings`, `lessons`, `ledger`) are drawn as a year's work usually looks
+and then settled (`settle`) until the figures fit. What does not belong here: planted traps and faults, which the invented
 organisation has (`dagster_project.demo`), and how an indicator is counted.
 """
 
@@ -17,6 +17,7 @@ from dagster_project.demo.boards.competition import add_bids, add_suppliers
 from dagster_project.demo.boards.contracts import add_contracts
 from dagster_project.demo.boards.delivery import write_deliveries
 from dagster_project.demo.boards.ledger import invoice_rows
+from dagster_project.demo.boards.lessons import add_lessons
 from dagster_project.demo.boards.levels import Levels
 from dagster_project.demo.boards.plan import BOARDS, Board, load_board
 from dagster_project.demo.boards.procurements import add_procurements, add_units
@@ -60,4 +61,5 @@ def board_world(board: Board, invoice_lines: int, seed: int, rng: random.Random)
     add_contracts(world, board, levels, cases, offers, rng)
     add_centre(world, board, levels, cases, rng)
     add_savings(world, board, levels, cases, offers, rng)
+    add_lessons(world, board, cases, offers, rng)
     return world
