@@ -55,3 +55,10 @@ select
 from bought
 left join contracts on bought.contract_id = contracts.contract_id
 left join savings on contracts.procurement_id = savings.procurement_id
+order by
+    bought.compliance_class,
+    bought.contract_id,
+    bought.member_code,
+    bought.category_code,
+    bought.category_group,
+    bought.booking_date
