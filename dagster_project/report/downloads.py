@@ -11,6 +11,8 @@ from typing import Any
 REGISTER = "kpi_evidence_register"
 LINES = "fct_invoice_line"
 INVOICES = "fct_invoice"
+PURCHASES = "fct_contract_purchase"
+LEDGERS = (LINES, INVOICES)
 
 
 def workbook_name(period: str) -> str:
@@ -20,16 +22,24 @@ def workbook_name(period: str) -> str:
 
 def records_file(row: Mapping[str, Any]) -> str:
     """The records of an indicator, a row of `kpi_catalogue`, below the reports."""
-    return f"records/{ledger_of(row) or row['kpi_id']}.csv"
+    return f"records/{shared_ledger(row) or row['kpi_id']}.csv"
 
 
 def records_parquet(row: Mapping[str, Any]) -> str:
     """The records of an indicator, whole, below the release's folder."""
-    return f"parquet/{ledger_of(row) or REGISTER}.parquet"
+    return f"parquet/{_table(row)}.parquet"
 
 
-def ledger_of(row: Mapping[str, Any]) -> str | None:
-    """The table that holds the records of a ledger's indicator; None for the registers'."""
+def shared_ledger(row: Mapping[str, Any]) -> str | None:
+    """The ledger's table whose rows are the records of an indicator; None where they are its own."""
+    table = _table(row)
+    return table if table in LEDGERS else None
+
+
+def _table(row: Mapping[str, Any]) -> str:
+    """The table that holds an indicator's evidence: the registers', or what its view is over."""
     if not row["has_own_dimensions"]:
-        return None
+        return REGISTER
+    if row["basis"] == "savings":
+        return PURCHASES
     return INVOICES if row["record_kind"] == "invoice" else LINES

@@ -17,6 +17,9 @@ from python_calamine import CalamineWorkbook
 
 from dagster_project.messages import message
 from dagster_project.messages.marts import column_heading, table_heading
+from dagster_project.report import ledger
+from dagster_project.report.render import render
+from dagster_project.report.workbook import records as sheets_of_records
 from dagster_project.report.workbook import write_workbook
 from dagster_project.report.workbook.sheets import SHEETS
 from dagster_project.settings import load_settings
@@ -164,6 +167,44 @@ def test_every_link_leads_somewhere(path: Path, book: Sheets) -> None:
 def test_the_same_tables_give_the_same_bytes(release: Published, path: Path, tmp_path: Path) -> None:
     written(release, release.workspace.current_database, tmp_path)
     assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_large_ledger_is_looked_at_in_part_and_shows_the_same(
+    release: Published, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "SMALL", 0)
+    settings = load_settings(release.workspace.settings_file)
+    render(release.workspace.current_database, tmp_path, settings, date.fromisoformat(AS_OF))
+    files = [
+        path.name,
+        *(f"indicators/{name}.html" for name in ("off_contract_rate_value", "supplier_count")),
+    ]
+    for name in files:
+        assert (tmp_path / name).read_bytes() == (path.parent / name).read_bytes(), name
+    assert [left.name for left in tmp_path.iterdir() if left.name.startswith(".")] == []
+
+
+def test_more_records_than_a_sheet_holds_leave_the_heaviest(
+    release: Published, book: Sheets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets_of_records, "LIMIT", 50)
+    written(release, release.workspace.current_database, tmp_path)
+    fewer = Sheets(tmp_path / "nyckeltal-2022.xlsx")
+    [title] = [
+        name
+        for (name,) in release.table(
+            "select name_sv from kpi_catalogue where kpi_id = 'off_contract_rate_value'"
+        ).rows()
+    ]
+    name = book.by_title[title]
+    kept, whole = fewer.rows(name), book.rows(name)
+    assert len(kept) == 50 < len(whole)
+    assert "Bladet visar 50" in fewer.cells[name][1][0]
+    lightest = min(abs(row["Täljare"]) for row in kept)
+    left_out = [row for row in whole if row not in kept and not row["Varför den inte räknas"]]
+    assert all(not row["Varför den inte räknas"] for row in kept)
+    # Sizes are told apart by an eighth of a doubling.
+    assert all(abs(row["Täljare"]) <= (lightest + 1) * 2**0.125 for row in left_out)
 
 
 def test_a_release_without_periods_has_a_workbook_all_the_same(release: Published, tmp_path: Path) -> None:

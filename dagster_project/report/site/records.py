@@ -18,8 +18,9 @@ from typing import Any
 import polars as pl
 
 from dagster_project.messages.marts import column_heading, table_heading
-from dagster_project.report.downloads import INVOICES, LINES, REGISTER, ledger_of, records_file
+from dagster_project.report.downloads import LEDGERS, REGISTER, records_file, shared_ledger
 from dagster_project.report.formats import FORMULA
+from dagster_project.report.ledger import ledger_part
 from dagster_project.report.site.page import Work
 from dagster_project.report.site.reading import ALL, Reading
 
@@ -64,25 +65,31 @@ def write_records(work: Work) -> dict[str, Records]:
     reading = work.reading
     (work.folder / "records").mkdir(exist_ok=True)
     registers = _registers(reading)
-    shared = {ledger_of(row) for row in reading.catalogue.values()}
-    ledgers = {table: _write_ledger(work, table) for table in (LINES, INVOICES) if table in shared}
+    shared = {shared_ledger(row) for row in reading.catalogue.values()}
+    ledgers = {table: _Ledger.of(reading, table) for table in LEDGERS if table in shared}
+    # Days enough for the newest of either table.
+    first = [ledger.first_day(IN_PAGE) for ledger in ledgers.values()]
+    since = (
+        "true" if None in first or not first else f"booking_date >= date '{min(day for day in first if day)}'"
+    )
     told: dict[str, Records] = {}
-    for kpi_id, row in reading.catalogue.items():
-        table = ledger_of(row)
-        if table is None:
-            days, frame = registers.get(kpi_id, ([], NONE))
-            headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
-            held = [frame.select(COLUMNS).head(IN_FILE)]
-            in_file = _write(work.folder / records_file(row), reading, held, headings)
-            told[kpi_id] = _told(reading, row, days, frame, in_file, frame.height, "")
-        else:
-            mine = f"kpi_id = '{kpi_id}'"
-            days = _days(reading, "kpi_evidence", mine)[kpi_id]
-            since = _since(((day, count) for _, day, count in days), IN_PAGE)
-            frame = _rows(reading, "kpi_evidence", f"{mine} and {since.format(date='event_date')}", IN_PAGE)
-            told[kpi_id] = _told(
-                reading, row, days, frame, *ledgers[table], table_heading(table, reading.language)
-            )
+    written = {table: _write_ledger(work, table, ledger) for table, ledger in ledgers.items()}
+    with ledger_part(reading, since, work.folder) as part:
+        for kpi_id, row in reading.catalogue.items():
+            table = shared_ledger(row)
+            if table is None:
+                days, frame = registers.get(kpi_id) or _own(reading, row)
+                headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
+                held = [frame.select(COLUMNS).head(IN_FILE)]
+                in_file = _write(work.folder / records_file(row), reading, held, headings)
+                told[kpi_id] = _told(reading, row, days, frame, in_file, frame.height, "")
+            else:
+                mine = f"kpi_id = '{kpi_id}'"
+                days = _days(reading, "kpi_evidence", mine)[kpi_id]
+                newest = f"{mine} and {since.replace('booking_date', 'event_date')}"
+                frame = _rows(part, "kpi_evidence", newest, IN_PAGE)
+                heading = table_heading(table, reading.language)
+                told[kpi_id] = _told(reading, row, days, frame, written[table], ledgers[table].total, heading)
     return told
 
 
@@ -121,14 +128,44 @@ def _registers(reading: Reading) -> dict[str, tuple[list[Day], pl.DataFrame]]:
     return {str(kpi_id): (days[str(kpi_id)], frame) for (kpi_id,), frame in parts.items()}
 
 
-def _write_ledger(work: Work, table: str) -> tuple[int, int]:
-    """Write the newest rows of a ledger's table; returns how many the file holds, and how many there are."""
+def _own(reading: Reading, row: Mapping[str, Any]) -> tuple[list[Day], pl.DataFrame]:
+    """The evidence of an indicator that has none in the registers: a view of its own, or nothing."""
+    if not row["has_own_dimensions"]:
+        return [], NONE
+    mine = f"kpi_id = '{row['kpi_id']}'"
+    return _days(reading, "kpi_evidence", mine)[row["kpi_id"]], _rows(reading, "kpi_evidence", mine, IN_FILE)
+
+
+@dataclass(frozen=True)
+class _Ledger:
+    """How many rows of a ledger's table each day has, the newest day first."""
+
+    days: list[tuple[date, int]]
+    total: int
+
+    @classmethod
+    def of(cls, reading: Reading, table: str) -> _Ledger:
+        days = reading.con.execute(
+            f"select booking_date, count(*) from {table} group by all order by all desc nulls last"
+        ).fetchall()
+        return cls([(day, count) for day, count in days if day is not None], sum(count for _, count in days))
+
+    def first_day(self, wanted: int) -> date | None:
+        """The day from which there are rows enough, so that older ones need not be sorted; None: all are needed."""
+        found = 0
+        for day, count in self.days:
+            found += count
+            if found >= wanted:
+                return day
+        return None
+
+
+def _write_ledger(work: Work, table: str, ledger: _Ledger) -> int:
+    """Write the newest rows of a ledger's table; returns how many the file holds."""
     reading = work.reading
-    days = reading.con.execute(f"select booking_date, count(*) from {table} group by all").fetchall()
-    total = sum(count for _, count in days)
-    language = reading.language
     columns = [name for name, *_ in reading.con.execute(f"describe {table}").fetchall()]
-    since = _since(days, IN_FILE).format(date="booking_date")
+    first = ledger.first_day(IN_FILE)
+    since = f"booking_date >= date '{first}'" if first else "true"
     # A cursor of its own: other queries are made while these rows are read.
     batches = (
         reading.con.cursor()
@@ -138,9 +175,9 @@ def _write_ledger(work: Work, table: str) -> tuple[int, int]:
         )
         .to_arrow_reader(BATCH)
     )
-    headings = [column_heading(table, name, language) for name in columns]
+    headings = [column_heading(table, name, reading.language) for name in columns]
     frames = (pl.DataFrame(batch) for batch in batches)
-    return _write(work.folder / "records" / f"{table}.csv", reading, frames, headings), total
+    return _write(work.folder / "records" / f"{table}.csv", reading, frames, headings)
 
 
 def _days(reading: Reading, evidence: str, where: str) -> dict[str, list[Day]]:
@@ -155,20 +192,6 @@ def _days(reading: Reading, evidence: str, where: str) -> dict[str, list[Day]]:
     return days
 
 
-def _since(days: Iterable[tuple[date | None, int]], wanted: int) -> str:
-    """A condition on `{date}` that leaves rows enough, so that an older ledger need not be sorted."""
-    by_day: Counter[date] = Counter()
-    for day, count in days:
-        if day is not None:
-            by_day[day] += count
-    found = 0
-    for day in sorted(by_day, reverse=True):
-        found += by_day[day]
-        if found >= wanted:
-            return f"{{date}} >= date '{day}'"
-    return "true"
-
-
 def _rows(reading: Reading, evidence: str, where: str, limit: int | None = None) -> pl.DataFrame:
     """The records of each indicator, the newest first, each with the codes of the members that it belongs to."""
     order = "order by kpi_id, event_date desc nulls last, record_id, source_file, source_row, numerator"
@@ -179,15 +202,16 @@ def _rows(reading: Reading, evidence: str, where: str, limit: int | None = None)
             {f"limit {limit}" if limit else ""}
         ),
         owners as (
-            select kpi_id, record_id, string_agg(distinct member_code, ' ' order by member_code) as members
+            select kpi_id, record_id, source_file, source_row,
+                string_agg(distinct member_code, ' ' order by member_code) as members
             from {evidence}
             where member_code <> '{ALL}' and {where} and record_id in (select record_id from chosen)
-            group by kpi_id, record_id
+            group by all
         )
         select
             kpi_id, record_kind, record_id, event_date, coalesce(members, '') as members, category_group, numerator,
             denominator, exclusion, source_file, source_row
-        from chosen left join owners using (kpi_id, record_id)
+        from chosen left join owners using (kpi_id, record_id, source_file, source_row)
         {order}
         """
     )

@@ -75,17 +75,17 @@ class Told:
 class Book:
     """A workbook being written to `path`; a context manager that finishes the file when the block has ended well.
 
-    The same calls give the same bytes. Large sheets lie in a folder beside the file until then.
+    The same calls give the same bytes. `folder` lies beside the file until then, for large sheets and what they need.
     """
 
     def __init__(self, path: Path, title: str, author: str, made: date) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix=".workbook-", dir=path.parent))
+        self.folder = Path(tempfile.mkdtemp(prefix=".workbook-", dir=path.parent))
         options = {
             "strings_to_formulas": False,
             "strings_to_urls": False,
             "strings_to_numbers": False,
             "nan_inf_to_errors": False,
-            "tmpdir": str(self._folder),
+            "tmpdir": str(self.folder),
         }
         self._workbook = xlsxwriter.Workbook(str(path), options)
         # The day that the figures are as of, so that the same figures give the same file.
@@ -105,7 +105,7 @@ class Book:
             if error is None:
                 self._workbook.close()
         finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def dress(self, name: str) -> Format:
         """The cell format of a name in DRESSES."""
@@ -146,7 +146,7 @@ class Book:
         styles = [self._style(column.dress) for column in columns]
         if frame.height:
             # Removed with the folder; open until the workbook is put together.
-            made = (self._folder / f"{len(self._names)}.rows").open("w+", encoding="utf-8", newline="")
+            made = (self.folder / f"{len(self._names)}.rows").open("w+", encoding="utf-8", newline="")
             for part in rows_xml(frame, styles, HEADING_ROW + 2, self._number("quoted")):
                 made.write(part)
             sheet.take(made, frame.height)

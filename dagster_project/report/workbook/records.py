@@ -6,11 +6,13 @@ and the whole of them, which the site's downloads and the Parquet files hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import polars as pl
 
 from dagster_project.report.downloads import REGISTER, records_file, records_parquet
+from dagster_project.report.ledger import ledger_part
 from dagster_project.report.site.reading import ALL, Period, Reading
 from dagster_project.report.workbook.book import Book, Column, Told
 
@@ -54,30 +56,35 @@ _SIZE = "coalesce(floor(8 * log2(1 + abs(cast({} as double)))), -1)"
 _WEIGHT = f"exclusion is null, {_SIZE.format('numerator')}, {_SIZE.format('denominator')}, event_date"
 
 
-def records(reading: Reading, period: Period) -> Iterator[tuple[str, int, pl.DataFrame]]:
-    """Each indicator's records of the period: how many there are, and at most `LIMIT` of them by date."""
-    days = {"period_start": period.start, "period_end": period.end}
+def records(reading: Reading, period: Period, folder: Path) -> Iterator[tuple[str, int, pl.DataFrame]]:
+    """Each indicator's records of the period: how many there are, and at most `LIMIT` of them by date.
+
+    `folder` is for what a large ledger needs meanwhile.
+    """
+    days: dict[str, object] = {"period_start": period.start, "period_end": period.end}
     found: dict[str, pl.DataFrame] = {}
     if REGISTER in reading.tables:
         given = days | {"counted_until": min(period.end, reading.as_of)}
         parts = _read(reading, _OF_REGISTERS, given).partition_by("kpi_id", as_dict=True)
         found = {str(kpi_id): part for (kpi_id,), part in parts.items()}
-    for kpi_id, row in reading.catalogue.items():
-        if row["has_own_dimensions"]:
-            given = days | {"kpi_id": kpi_id}
-            total, lightest = _lightest(reading, given)
-            frame = _read(reading, _OF_A_LEDGER + lightest, given)
-            if frame.height:
-                yield kpi_id, total, frame
-        elif kpi_id in found:
-            yield kpi_id, found[kpi_id]["total"][0], found[kpi_id]
+    booked = f"booking_date between date '{period.start}' and date '{period.end}'"
+    with ledger_part(reading, booked, folder) as part:
+        for kpi_id, row in reading.catalogue.items():
+            if row["has_own_dimensions"]:
+                given = days | {"kpi_id": kpi_id}
+                total, lightest = _lightest(part, given)
+                frame = _read(part, _OF_A_LEDGER + lightest, given)
+                if frame.height:
+                    yield kpi_id, total, frame
+            elif kpi_id in found:
+                yield kpi_id, found[kpi_id]["total"][0], found[kpi_id]
 
 
-def _lightest(reading: Reading, given: dict[str, object]) -> tuple[int, str]:
+def _lightest(reading: Reading, given: Mapping[str, object]) -> tuple[int, str]:
     """How many records of a ledger there are, and the condition that leaves the heaviest, little more than `LIMIT`."""
     weights = reading.con.execute(
         f"select {_WEIGHT}, count(*) from ({_OF_A_LEDGER}) where member_code = '{ALL}' group by all order by all desc",
-        given,
+        dict(given),
     ).fetchall()
     total = sum(count for *_, count in weights)
     kept = 0
@@ -89,7 +96,7 @@ def _lightest(reading: Reading, given: dict[str, object]) -> tuple[int, str]:
     return total, ""
 
 
-def _read(reading: Reading, placed: str, given: dict[str, object]) -> pl.DataFrame:
+def _read(reading: Reading, placed: str, given: Mapping[str, object]) -> pl.DataFrame:
     """At most `LIMIT` records of each indicator in `placed`, each with its members, and `total` of how many it has."""
     return reading.frame(
         f"""
@@ -101,14 +108,15 @@ def _read(reading: Reading, placed: str, given: dict[str, object]) -> pl.DataFra
             ) <= {LIMIT}
         ),
         owners as (
-            select kpi_id, record_id, string_agg(distinct coalesce(member_name, member_code), ', '
-                order by coalesce(member_name, member_code)) as members
+            select kpi_id, record_id, source_file, source_row,
+                string_agg(distinct coalesce(member_name, member_code), ', '
+                    order by coalesce(member_name, member_code)) as members
             from placed left join dim_member using (member_code)
             where member_code <> '{ALL}'
             group by all
         )
         select chosen.* exclude (member_code), owners.members
-        from chosen left join owners using (kpi_id, record_id)
+        from chosen left join owners using (kpi_id, record_id, source_file, source_row)
         order by kpi_id, event_date, record_id, source_file, source_row, numerator
         """,
         given,
@@ -119,7 +127,7 @@ def add_records(book: Book, reading: Reading, period: Period, back: tuple[str, s
     """Write the sheet of each indicator that has records in the period; returns its name by indicator."""
     numbers = {kpi_id: number for number, kpi_id in enumerate(reading.catalogue, start=1)}
     names = {}
-    for kpi_id, total, frame in records(reading, period):
+    for kpi_id, total, frame in records(reading, period, book.folder):
         row = reading.catalogue[kpi_id]
         told = reading.say(
             "workbook.records",
