@@ -52,6 +52,7 @@ class Indicator(BaseModel):
     requires: tuple[str, ...]
     requires_any: tuple[str, ...] = ()
     event_count: bool = False
+    told_by: tuple[str, ...] = ()
     own_dimensions: bool = False
     period_rule: str | None = None
     coverage_like: str | None = None

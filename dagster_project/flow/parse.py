@@ -8,6 +8,7 @@ unchanged delivery is not read twice. What does not belong here: anything that n
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -45,7 +46,7 @@ from dagster_project.flow.values.words import enum_words, only_crosses
 from dagster_project.messages import message
 from dagster_project.settings import Settings, SettingsError, Workspace
 
-PARSER_VERSION = "4"
+PARSER_VERSION = "5"
 SHEET = "_sheet"
 MAX_UNKNOWN_COLUMNS = 200
 SHOWN_CHARACTERS = 1000
@@ -70,7 +71,7 @@ class ParsedFile:
 
     `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`, `_answers`) and
     `issues.parquet`. `numbered`: line numbers were given by us. `answers`: rows bear a row reference. `dialect`:
-    the foreign way of writing that it came in. A `rejected` file's rows are all quarantined.
+    the foreign way of writing that it came in. `findings`: rows in `issues.parquet`. A `rejected` file's rows are all quarantined.
     """
 
     delivery: Delivery
@@ -85,6 +86,7 @@ class ParsedFile:
     numbered: bool
     answers: bool = False
     dialect: str = ""
+    findings: int = 0
 
 
 @dataclass
@@ -93,6 +95,7 @@ class _Counts:
     rows_accepted: int = 0
     rows_quarantined: int = 0
     rows_skipped: int = 0
+    findings: int = 0
 
 
 def parse_delivery(
@@ -151,7 +154,9 @@ def parse_rows(
         _write_rows(result, source, done, choices)
         return None
 
-    return _remembered(delivery, source, choices, workspace, f"{PARSER_VERSION}.{version}", fill)
+    return _remembered(
+        delivery, source, choices, workspace, f"{PARSER_VERSION}.{version}", fill, in_place=True
+    )
 
 
 def _remembered(
@@ -161,13 +166,17 @@ def _remembered(
     workspace: Workspace,
     version: str,
     fill: Callable[[Path, Path], UnreadableDelivery | None],
+    in_place: bool = False,
 ) -> ParsedFile:
-    """What was read of such a delivery before; else `fill(scratch, result)` reads it, and gives why it was refused."""
+    """What was read of such a delivery before; else `fill(scratch, result)` reads it, and gives why it was refused.
+
+    `in_place`: nothing but the result is written, so that one folder will do; for thousands of small files that counts.
+    """
     directory = workspace.warehouse / "parsed" / source.name / _cache_key(delivery, source, choices, version)
     if not (directory / "meta.json").exists():
         with _scratch(workspace) as scratch:
-            result = scratch / "result"
-            result.mkdir()
+            result = scratch if in_place else scratch / "result"
+            result.mkdir(exist_ok=True)
             try:
                 refused = fill(scratch, result)
             except BaseException as error:
@@ -354,6 +363,7 @@ def _parse(
                 counts.rows_quarantined += quarantined
                 counts.rows_accepted += frame.height - quarantined
                 counts.rows_skipped += done.skipped
+                counts.findings += findings.height
                 answers = answers or frame[ANSWERS].null_count() < frame.height
                 if progress is not None:
                     progress(counts.rows_read, total)
@@ -479,13 +489,23 @@ def _write_rows(result: Path, source: Source, done: RowsRead, choices: Choices) 
     parts: dict[str, list[Mapping[str, object]]] = {"rows": [], "bad": [], "issues": [*done.findings]}
     for row in done.rows:
         parts["bad" if (row[SHEET], row[ROW]) in wrong else "rows"].append(row)
-    for name, rows in parts.items():
-        schema = _schemas(source)[name]
-        pl.DataFrame(rows, schema=schema, orient="row").write_parquet(
-            result / f"{name}.parquet", compression="zstd", compression_level=1, statistics=False
-        )
-    counts = _Counts(len(done.rows), len(parts["rows"]), len(parts["bad"]))
+    for name, schema in _schemas(source).items():
+        target = result / f"{name}.parquet"
+        if parts[name]:
+            table = pl.DataFrame(parts[name], schema=schema, orient="row").to_arrow()
+            pa.parquet.write_table(table, target, compression="zstd", compression_level=1)
+        else:
+            target.write_bytes(_empty_parquet(name, tuple(schema.items())))
+    counts = _Counts(len(done.rows), len(parts["rows"]), len(parts["bad"]), findings=len(done.findings))
     _write_meta(result, counts, [], choices, numbered=False, answers=False, refused=None)
+
+
+@functools.lru_cache(maxsize=64)
+def _empty_parquet(name: str, schema: tuple[tuple[str, pl.DataType | type[pl.DataType]], ...]) -> bytes:
+    """A Parquet file without rows, as bytes: most of thousands of small files have nothing wrong."""
+    out = pa.BufferOutputStream()
+    pa.parquet.write_table(pl.DataFrame(schema=dict(schema)).to_arrow(), out)
+    return bytes(out.getvalue())
 
 
 def _schemas(source: Source) -> dict[str, dict[str, pl.DataType | type[pl.DataType]]]:
@@ -599,6 +619,7 @@ def _recalled(delivery: Delivery, directory: Path) -> ParsedFile:
         numbered=meta["numbered"],
         answers=meta["answers"],
         dialect=meta["dialect"],
+        findings=meta["findings"],
     )
 
 

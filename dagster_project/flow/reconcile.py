@@ -60,6 +60,8 @@ SQL_TYPES = {
 PROVENANCE = ("file_no", "sheet", "row")
 # Texts that differ in case and blanks only do not differ.
 _FOLDED = "regexp_replace(lower(trim({})), '\\s+', ' ', 'g')"
+# Up to this many files each is a query of its own; beyond it those of one kind are read together.
+SINGLY_UP_TO_FILES = 200
 # Below this many rows a source is kept as a table in the build database; above it, as a view over its Parquet files.
 TABLE_UP_TO_ROWS = 500_000
 
@@ -246,8 +248,10 @@ class Reconciler:
             "cast(null as bigint) as row where false"
         )
         for part, target in (("rows", "parsed"), ("bad", "unread")):
-            selects = [empty]
+            selects = [empty, *self._gathered(source, files, part)]
             for number, file in enumerate(files):
+                if not file.answers and len(files) > SINGLY_UP_TO_FILES:
+                    continue
                 rows = f"read_parquet('{_quoted(file.directory / f'{part}.parquet')}')"
                 names, mended = _names(source), ""
                 if file.answers:
@@ -267,6 +271,39 @@ class Reconciler:
             big = sum(file.rows_accepted for file in files) > TABLE_UP_TO_ROWS
             kind = "view" if big else "table"
             self._con.execute(f"create {kind} arrival.{source.name}_{target} as {body}")
+
+    def _gathered(self, source: Source, files: Sequence[ParsedFile], part: str) -> list[str]:
+        """Thousands of small files (a notice or an invoice each) in one reading per dialect: a query that names each
+        by itself costs the square of their number.
+        """
+        if len(files) <= SINGLY_UP_TO_FILES:
+            return []
+        groups: dict[str, list[tuple[int, ParsedFile]]] = {}
+        for number, file in enumerate(files):
+            if not file.answers:
+                groups.setdefault(file.dialect, []).append((number, file))
+        places = [
+            (str(file.directory / f"{part}.parquet"), number)
+            for group in groups.values()
+            for number, file in group
+        ]
+        table = f"arrival.{source.name}_{part}_places"
+        frame = pl.DataFrame(places, schema={"filename": pl.String, "file_no": pl.Int64}, orient="row")
+        self._con.register("places", frame.to_arrow())
+        self._con.execute(f"create table {table} as select * from places")
+        self._con.unregister("places")
+        selects = []
+        for group in groups.values():
+            # The same content twice lies in one place.
+            paths = dict.fromkeys(f"'{_quoted(file.directory / f'{part}.parquet')}'" for _, file in group)
+            rows = f"read_parquet([{', '.join(paths)}], filename = true)"
+            numbers = ", ".join(str(number) for number, _ in group)
+            selects.append(
+                f"select {_names(source, 'd')}, n.file_no, coalesce(d._sheet, '') as sheet, d._row as row "
+                f"from {resolved_rows(source, group[0][1], rows)} as d inner join {table} as n using (filename)"
+                + (f" where n.file_no in ({numbers})" if len(groups) > 1 else "")
+            )
+        return selects
 
     def _with_lookup(self, source: Source, name: str, body: str) -> str:
         """A missing value taken from another source: by a column that names it, if it names exactly one."""
@@ -343,10 +380,11 @@ class Reconciler:
         self._con.execute(
             f"create table arrival.{source.name}_files (file_no bigint, file varchar)",
         )
-        for number, file in enumerate(files):
-            self._con.execute(
-                f"insert into arrival.{source.name}_files values (?, ?)", [number, file.delivery.file]
-            )
+        names = [(number, file.delivery.file) for number, file in enumerate(files)]
+        frame = pl.DataFrame(names, schema={"file_no": pl.Int64, "file": pl.String}, orient="row")
+        self._con.register("names", frame.to_arrow())
+        self._con.execute(f"insert into arrival.{source.name}_files select * from names")
+        self._con.unregister("names")
         big = sum(file.rows_accepted for file in files) > TABLE_UP_TO_ROWS
         self._con.execute(
             f"create {'view' if big else 'table'} delivered.{source.name} as {self._delivered_rows(source)}"
@@ -855,7 +893,7 @@ class Reconciler:
         for name, files in self._files.items():
             source = self._contracts[name]
             usable = [file for file in files if file.rejected is None]
-            frames += [_parse_issues(source, file) for file in usable]
+            frames += [_parse_issues(source, file) for file in usable if file.findings]
             frames += [_file_issues(source, file) for file in files]
         issues = pl.concat([frame.cast(ISSUES_SCHEMA) for frame in frames])  # type: ignore[arg-type]
         answered = [self._answered(self._contracts[name]) for name in self._files]

@@ -116,7 +116,8 @@ def _read(content: bytes, key: bytes) -> RowsRead:
 
 
 def _typed(notice: Notice) -> dict[str, object]:
-    row = {column.name: notice.row()[column.name] for column in _CONTRACT.columns}
+    said = notice.row()
+    row = {column.name: said[column.name] for column in _CONTRACT.columns}
     value = row["estimated_value"]
     return row | {"estimated_value": None if value is None else Decimal(str(value))}
 

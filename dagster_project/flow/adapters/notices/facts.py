@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Literal
@@ -201,21 +201,24 @@ class Notice:
 
     def row(self) -> dict[str, object]:
         """The notice as a row of the contract `notices`."""
-        own = {name: value for name, value in vars(self).items() if name not in ("problems",)}
+        own = vars(self)
         key = self.publication_number or f"{self.notice_id}-{self.version}"
         return own | {
             "notice_key": f"{self.schema}:{key}",
             "buyer": self.buyers[0].id if self.buyers else None,
             "refers_to": _json(self.refers_to),
             **{
-                name: _json([asdict(one) for one in own[name]])
+                name: _json([vars(one) for one in own[name]])
                 for name in ("buyers", "lots", "awards", "tenders")
             },
         }
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 # -- words to values --------------------------------------------------------------------------------------

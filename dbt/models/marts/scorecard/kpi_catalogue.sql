@@ -23,6 +23,7 @@ declared as (
             {{ 'true' if kpi.get('is_index') else 'false' }} as is_index,
             {{ 'true' if kpi.get('event_count') else 'false' }} as is_event_count,
             {{ 'true' if kpi.get('own_dimensions') else 'false' }} as has_own_dimensions,
+            {{ (kpi.get('told_by') or []) | tojson | replace('"', "'") }}::varchar[] as told_by,
             {{ (kpi.get('requires') or []) | tojson | replace('"', "'") }}::varchar[] as requires,
             {{ (kpi.get('requires_any') or []) | tojson | replace('"', "'") }}::varchar[] as requires_any
     {% endfor %}
@@ -42,8 +43,20 @@ select
         select 1 from deliveries
         where
             list_contains(declared.requires, deliveries.source)
-            -- That nothing happened is known only from the register of what happens.
-            and not (deliveries.is_register or (deliveries.is_delivered and not declared.is_event_count))
+            -- That nothing happened is known only from the register of what happens, or a format that tells of it.
+            and not (
+                deliveries.is_register
+                or (
+                    deliveries.is_delivered
+                    and (
+                        not declared.is_event_count
+                        or exists (
+                            select 1 from deliveries as telling
+                            where list_contains(declared.told_by, telling.source) and telling.is_delivered
+                        )
+                    )
+                )
+            )
     )
     and (
         len(declared.requires_any) = 0
