@@ -3,8 +3,8 @@
 Members, published outcomes and targets are data (`<organisation>/`); every record is invented. What must come
 out is known before the first record is made (`plan`, `levels`), so that the registers (`procurements`,
 `competition`, `contracts`, `centre`, `savings`, `lessons`, `ledger`) are drawn as a year's work usually looks
-and then settled (`settle`) until the figures fit. What does not belong here: planted traps and faults, which the invented
-organisation has (`dagster_project.demo`), and how an indicator is counted.
+and then settled (`settle`) until the figures fit. What does not belong here: planted traps and faults, which the
+invented organisation has (`dagster_project.demo`), and how an indicator is counted.
 """
 
 from __future__ import annotations

@@ -285,7 +285,8 @@ totals as (
         cast(sum(wild_amount) as double) as wild,
         cast(
             sum(
-                on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount + unclassified_amount
+                on_contract_amount + over_ceiling_amount + wild_amount + uncovered_amount
+                + unclassified_amount
             ) as double
         ) as purchases
     from {{ ref('off_contract_rates') }}

@@ -86,8 +86,10 @@ chosen as (
         aimed.*,
         bounds.low_change,
         bounds.high_change,
-        cast(aimed.numerator - bounds.low_change as double) / nullif(cast(aimed.denominator as double), 0) as least_over,
-        cast(aimed.numerator - bounds.high_change as double) / nullif(cast(aimed.denominator as double), 0) as most_over,
+        cast(aimed.numerator - bounds.low_change as double)
+        / nullif(cast(aimed.denominator as double), 0) as least_over,
+        cast(aimed.numerator - bounds.high_change as double)
+        / nullif(cast(aimed.denominator as double), 0) as most_over,
         bounds.contracts_low_change,
         bounds.contracts_high_change
     from aimed
