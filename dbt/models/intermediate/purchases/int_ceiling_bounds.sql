@@ -59,39 +59,120 @@ fits as (
     {% endfor %}
 ),
 
--- Every line that is on a contract with a ceiling for sure, or could be, where some line only could be.
-events as (
+-- The lines that could be on a contract with a ceiling.
+candidates as (
     select
-        fits.fit_id as on_id,
-        false as is_certain{% for column in kept %},
-        fits.{{ column }}{% endfor %}
+        {% for column in kept %}{{ column }},
+        {% endfor -%}
+        fit_id as on_id
     from fits
-    where fits.fit_id in (select ceilings.contract_id from ceilings)
-    union all
+    where fit_id in (select ceilings.contract_id from ceilings)
+),
+
+-- By day first: on most days every line is below the ceiling or above it, whatever the others are.
+by_day as (
     select
-        invoice_lines.contract_id as on_id,
-        true as is_certain{% for column in kept %},
-        invoice_lines.{{ column }}{% endfor %}
+        contract_id as on_id,
+        invoice_date,
+        sum(amount_net) as certain_amount,
+        sum(greatest(amount_net, 0)) as certain_debits,
+        sum(least(amount_net, 0)) as certain_credits,
+        0 as most_amount,
+        0 as least_amount
     from invoice_lines
     where
-        not invoice_lines.match_ambiguous
-        and invoice_lines.contract_id in (
-            select fits.fit_id
-            from fits
-            where fits.fit_id in (select ceilings.contract_id from ceilings)
-        )
+        not match_ambiguous
+        and contract_id in (select candidates.on_id from candidates)
+    group by contract_id, invoice_date
+    union all
+    select
+        on_id,
+        invoice_date,
+        0 as certain_amount,
+        0 as certain_debits,
+        0 as certain_credits,
+        sum(greatest(amount_net, 0)) as most_amount,
+        sum(least(amount_net, 0)) as least_amount
+    from candidates
+    group by on_id, invoice_date
 ),
 
--- A ceiling above the sum of all debits is never reached: those contracts need no sorting.
-reachable as (
-    select events.on_id
-    from events
-    inner join ceilings on events.on_id = ceilings.contract_id
-    group by events.on_id
-    having sum(greatest(events.amount_net, 0)) > min(ceilings.ceiling_value)
+days as (
+    select
+        on_id,
+        invoice_date,
+        {% for sum in ['certain_amount', 'certain_debits', 'certain_credits', 'most_amount', 'least_amount'] %}
+        sum({{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from by_day
+    group by on_id, invoice_date
 ),
 
--- What is called off before and with a line: of what is certain, and the most and least that the others could add.
+-- What is called off before a day, of what is certain, and the least and most that the others can have added.
+before_days as (
+    select
+        days.*,
+        ceilings.ceiling_value,
+        {% for sum in ['certain_amount', 'most_amount', 'least_amount'] %}
+        coalesce(
+            sum(days.{{ sum }}) over (
+                partition by days.on_id order by days.invoice_date
+                rows between unbounded preceding and 1 preceding
+            ), 0
+        ) as {{ sum }}_before{{ ',' if not loop.last }}
+        {% endfor %}
+    from days
+    inner join ceilings on days.on_id = ceilings.contract_id
+),
+
+told_days as (
+    select
+        *,
+        certain_amount_before + certain_credits + least_amount_before + least_amount > ceiling_value as is_over_day,
+        certain_amount_before + certain_debits + most_amount_before + most_amount <= ceiling_value as is_under_day
+    from before_days
+),
+
+open_days as (
+    select *
+    from told_days
+    where
+        not is_over_day
+        and not is_under_day
+),
+
+-- On the days that are left, line by line in the order of the ladder.
+events as (
+    select
+        false as is_certain,
+        open_days.on_id,
+        open_days.ceiling_value,
+        open_days.certain_amount_before,
+        open_days.most_amount_before,
+        open_days.least_amount_before{% for column in kept %},
+        candidates.{{ column }}{% endfor %}
+    from candidates
+    inner join open_days
+        on
+            candidates.on_id = open_days.on_id
+            and candidates.invoice_date = open_days.invoice_date
+    union all
+    select
+        true as is_certain,
+        open_days.on_id,
+        open_days.ceiling_value,
+        open_days.certain_amount_before,
+        open_days.most_amount_before,
+        open_days.least_amount_before{% for column in kept %},
+        invoice_lines.{{ column }}{% endfor %}
+    from invoice_lines
+    inner join open_days
+        on
+            invoice_lines.contract_id = open_days.on_id
+            and invoice_lines.invoice_date = open_days.invoice_date
+    where not invoice_lines.match_ambiguous
+),
+
 sums as (
     select
         *,
@@ -100,13 +181,12 @@ sums as (
             ('most', 'case when is_certain then 0 else greatest(amount_net, 0) end'),
             ('least', 'case when is_certain then 0 else least(amount_net, 0) end'),
         ] %}
-        sum({{ amount }}) over in_order as {{ sum }}_amount{{ ',' if not loop.last }}
+        {{ sum }}_amount_before + sum({{ amount }}) over in_order as {{ sum }}_amount{{ ',' if not loop.last }}
         {% endfor %}
     from events
-    where on_id in (select reachable.on_id from reachable)
     window in_order as (
-        partition by on_id
-        order by invoice_date, booking_date, buyer_unit_id, invoice_id, line_no, fiscal_year
+        partition by on_id, invoice_date
+        order by booking_date, buyer_unit_id, invoice_id, line_no, fiscal_year
         rows between unbounded preceding and current row
     )
 ),
@@ -114,82 +194,136 @@ sums as (
 -- A line that could be elsewhere is itself there: its own amount counts on both sides.
 judged as (
     select
-        sums.*,
-        sums.compliance_class = 'over_ceiling' and sums.contract_id = sums.on_id as is_over,
-        sums.certain_amount
-        + sums.least_amount
-        + case when sums.is_certain then 0 else greatest(sums.amount_net, 0) end
-        > ceilings.ceiling_value as is_over_surely,
-        sums.certain_amount
-        + sums.most_amount
-        + case when sums.is_certain then 0 else least(sums.amount_net, 0) end
-        > ceilings.ceiling_value as is_over_possibly
+        on_id,
+        is_certain{% for column in kept %},
+        {{ column }}{% endfor %},
+        certain_amount + least_amount + case when is_certain then 0 else greatest(amount_net, 0) end
+        > ceiling_value as is_over_surely,
+        certain_amount + most_amount + case when is_certain then 0 else least(amount_net, 0) end
+        > ceiling_value as is_over_possibly
     from sums
-    inner join ceilings on sums.on_id = ceilings.contract_id
+    union all
+    select
+        candidates.on_id,
+        false as is_certain{% for column in kept %},
+        candidates.{{ column }}{% endfor %},
+        true as is_over_surely,
+        true as is_over_possibly
+    from candidates
+    inner join told_days
+        on
+            candidates.on_id = told_days.on_id
+            and candidates.invoice_date = told_days.invoice_date
+            and told_days.is_over_day
 ),
 
-counted as (
+-- Doubt about a line: a certain one by itself, another over all contracts that fit; without a ceiling one is never over.
+doubts as (
     select
-        {% for column in line_key %}{{ column }},
-        {% endfor -%}
-        count(*) as fitting
-    from fits
-    group by {{ line_key | join(', ') }}
-),
-
--- A line is surely over if it is so on each contract that fits; on one without a ceiling it never is.
-lines as (
+        booking_date,
+        member_code,
+        category_group,
+        supplier_id,
+        amount_net,
+        compliance_class
+    from judged
+    where
+        is_certain
+        and is_over_possibly
+        and not is_over_surely
+    union all
     select
-        {% for column in line_key %}judged.{{ column }},
-        {% endfor -%}
+        any_value(judged.booking_date) as booking_date,
         any_value(judged.member_code) as member_code,
         any_value(judged.category_group) as category_group,
         any_value(judged.supplier_id) as supplier_id,
-        any_value(judged.booking_date) as booking_date,
         any_value(judged.amount_net) as amount_net,
-        any_value(judged.compliance_class) = 'over_ceiling' as is_over,
-        bool_or(judged.is_over_possibly) as is_possible,
-        count(*) filter (where judged.is_over_surely) = coalesce(any_value(counted.fitting), 1) as is_sure
+        any_value(judged.compliance_class) as compliance_class
     from judged
-    left join counted
+    inner join (
+        select
+            {% for column in line_key %}{{ column }},
+            {% endfor -%}
+            count(*) as fitting
+        from fits
+        group by {{ line_key | join(', ') }}
+    ) as counted
         on
             {% for column in line_key -%}
             {{ 'and ' if not loop.first }}judged.{{ column }} = counted.{{ column }}
             {% endfor %}
+    where not judged.is_certain
     group by {% for column in line_key %}judged.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
+    having
+        bool_or(judged.is_over_possibly)
+        and count(*) filter (where judged.is_over_surely) < min(counted.fitting)
+),
+
+-- Contracts that could be exceeded, by place: those of the open days, and what is above for certain on the others.
+exceeded as (
+    select
+        on_id,
+        cast(date_trunc('month', booking_date) as date) as month,
+        member_code,
+        category_group,
+        supplier_id,
+        bool_or(compliance_class = 'over_ceiling' and contract_id = on_id) as is_over,
+        -- Of a line that could be elsewhere it is not sure that it is on this contract.
+        bool_or(is_over_surely and is_certain) as is_over_surely
+    from judged
+    where is_over_possibly
+    group by all
+),
+
+above as (
+    select
+        invoice_lines.contract_id as on_id,
+        cast(date_trunc('month', invoice_lines.booking_date) as date) as month,
+        invoice_lines.member_code,
+        invoice_lines.category_group,
+        invoice_lines.supplier_id
+    from invoice_lines
+    inner join told_days
+        on
+            invoice_lines.contract_id = told_days.on_id
+            and invoice_lines.invoice_date = told_days.invoice_date
+            and told_days.is_over_day
+    where
+        invoice_lines.compliance_class = 'over_ceiling'
+        and not invoice_lines.match_ambiguous
+        and told_days.on_id in (
+            select exceeded.on_id
+            from exceeded
+            where not exceeded.is_over_surely
+        )
+    group by all
 ),
 
 measures as (
     select
-        booking_date,
+        cast(date_trunc('month', booking_date) as date) as month,
         member_code,
         category_group,
         supplier_id,
         cast(null as varchar) as on_id,
-        least(amount_net, 0) - case when is_over then amount_net else 0 end as low_change,
-        greatest(amount_net, 0) - case when is_over then amount_net else 0 end as high_change,
-        cast(null as boolean) as is_over,
-        cast(null as boolean) as is_over_surely,
-        cast(null as boolean) as is_over_possibly
-    from lines
-    where
-        is_possible
-        and not is_sure
-    union all
+        sum(
+            least(amount_net, 0) - case when compliance_class = 'over_ceiling' then amount_net else 0 end
+        ) as low_change,
+        sum(
+            greatest(amount_net, 0) - case when compliance_class = 'over_ceiling' then amount_net else 0 end
+        ) as high_change,
+        false as is_over,
+        false as is_over_surely
+    from doubts
+    group by all
+    union all by name
+    select * from exceeded
+    union all by name
     select
-        booking_date,
-        member_code,
-        category_group,
-        supplier_id,
-        on_id,
-        0 as low_change,
-        0 as high_change,
-        is_over,
-        -- Of a line that could be elsewhere it is not sure that it is on this contract.
-        is_over_surely and is_certain as is_over_surely,
-        is_over_possibly
-    from judged
-    where is_over_possibly
+        *,
+        true as is_over,
+        true as is_over_surely
+    from above
 ),
 
 levels as (
@@ -211,8 +345,8 @@ placed as (
     from measures
     inner join {{ ref('dim_period') }} as periods
         on
-            measures.booking_date >= periods.period_start
-            and measures.booking_date <= periods.period_end
+            measures.month >= periods.period_start
+            and measures.month <= periods.period_end
     inner join levels
         on
             levels.level = 'total'
@@ -227,16 +361,15 @@ select
     member_code,
     category_group,
     supplier_id,
-    cast(sum(low_change) as decimal(18, 2)) as low_change,
-    cast(sum(high_change) as decimal(18, 2)) as high_change,
+    cast(coalesce(sum(low_change), 0) as decimal(18, 2)) as low_change,
+    cast(coalesce(sum(high_change), 0) as decimal(18, 2)) as high_change,
     count(distinct on_id) filter (where is_over_surely) - count(distinct on_id) filter (where is_over)
         as contracts_low_change,
-    count(distinct on_id) filter (where is_over_possibly) - count(distinct on_id) filter (where is_over)
-        as contracts_high_change
+    count(distinct on_id) - count(distinct on_id) filter (where is_over) as contracts_high_change
 from placed
 group by period_type, period, member_code, category_group, supplier_id
 having
-    sum(low_change) <> 0
-    or sum(high_change) <> 0
+    coalesce(sum(low_change), 0) <> 0
+    or coalesce(sum(high_change), 0) <> 0
     or contracts_low_change <> 0
     or contracts_high_change <> 0
