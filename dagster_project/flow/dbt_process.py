@@ -17,8 +17,9 @@ from dagster_project.settings import environment
 
 REMEMBERED = "partial_parse.msgpack"
 PROJECT = ("--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR))
-# What dbt tells goes to the run, one line of JSON per event; its own logger would put every debug event into words.
-QUIET = ("--log-level", "none", "--log-level-file", "none")
+# What dbt tells goes to the run, one line of JSON per event; its own logger would put every debug event into words. Nor
+# does anybody read the files that it would leave about the project.
+QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-write-json")
 TOLD = ("info", "warn", "error")
 BUILD = b"build\n"
 

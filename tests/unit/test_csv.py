@@ -151,3 +151,16 @@ def test_the_last_of_many_headings_may_stand_below_many_titles(tmp_path: Path) -
 
 def test_a_separator_line_for_excel_is_no_row(tmp_path: Path) -> None:
     assert [row[3] for row in rows(read(tmp_path, "sep=;\r\n" + PLAIN))] == [2, 3]
+
+
+def test_a_text_too_large_to_be_held_in_memory_gives_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "Register\n\n" + PLAIN + ";;\n 3 ;Cia;3;beyond\n"
+    held = read(tmp_path, content)
+    monkeypatch.setattr(reader, "HELD_BYTES", 0)
+    streamed = read(tmp_path, content, "b.csv")
+    assert isinstance(held.content, pl.DataFrame)
+    assert isinstance(streamed.content, Path)
+    assert rows(held) == rows(streamed)
+    assert (held.header, held.rows) == (streamed.header, streamed.rows)
