@@ -71,7 +71,8 @@ class ParsedFile:
 
     `directory` holds `rows.parquet` and `bad.parquet` (the contract's columns, `_sheet`, `_row`, `_answers`) and
     `issues.parquet`. `numbered`: line numbers were given by us. `answers`: rows bear a row reference. `dialect`:
-    the foreign way of writing that it came in. `findings`: rows in `issues.parquet`. A `rejected` file's rows are all quarantined.
+    the foreign way of writing that it came in. `findings`: rows in `issues.parquet`. A `rejected` file's rows are all
+    quarantined.
     """
 
     delivery: Delivery

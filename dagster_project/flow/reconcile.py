@@ -169,10 +169,7 @@ class Reconciler:
         twice = f"select {keys} from {table} group by all having count(*) > 1"
         if self._scalar(f"select count(*) from ({twice})"):
             raise RuntimeError(f"{origin} gives {source.name} several rows with one key")
-        if self._scalar(
-            "select count(*) from duckdb_views() "
-            f"where schema_name = 'delivered' and view_name = '{source.name}'"
-        ):
+        if self._is_view(source):
             register = self._delivered_rows(source)
             self._con.execute(
                 f"create or replace view delivered.{source.name} as {register} "
@@ -191,6 +188,12 @@ class Reconciler:
         """
         offered = f"arrival.{source.name}_offered_by_{origin}"
         self._con.execute(f"create or replace table {offered} as {derived.query}")
+        if self._is_view(source):  # what is to be filled must be rows of our own
+            held = f"arrival.{source.name}_held"
+            self._con.execute(f"create table {held} as select * from delivered.{source.name}")
+            self._con.execute(f"drop view delivered.{source.name}")
+            self._con.execute(f"create table delivered.{source.name} as select * from {held}")
+            self._con.execute(f"drop table {held}")
         match = " and ".join(f's."{column}" = d."{column}"' for column in source.key)
         allowed = " and ".join(
             f"coalesce(({self._resolve(rule.holds or '', source)}), true)"
@@ -224,6 +227,11 @@ class Reconciler:
                 f'update delivered.{source.name} as s set "{column}" = {value} from {offered} as d '
                 f'where {match} and s."{column}" is null and {value} is not null and {fits}'
             )
+
+    def _is_view(self, source: Source) -> bool:
+        """Whether a source is too big for a table, and its rows are read from its files."""
+        query = f"select count(*) from duckdb_views() where schema_name = 'delivered' and view_name = '{source.name}'"
+        return self._scalar(query) > 0
 
     def execute(self, statement: str) -> None:
         """Run a statement of a foreign format between two sources."""

@@ -15,6 +15,7 @@ from dagster_project.settings import Workspace
 from tests.conftest import REAL
 from tests.deliveries import BASE, Judged, deliver
 from tests.notices import BREWER, NORDBY, ROASTER, SODERBY, Lot, Notice, eforms, numbered, ted, zipped
+from tests.unit.test_uhm_statistics import PROCUREMENTS, extract
 
 ALL = "organisation: riket\nmembers: all\n"
 CALL = Notice(
@@ -461,6 +462,26 @@ def test_notices_of_others_are_read_and_give_nothing(beside: Judged) -> None:
     assert beside.count("notices/n6") == (1, 1, 0, 0, 0)
     assert of(beside, "procurements", "UH-5") == []
     assert "other_buyers" in rules(beside, "warning")
+
+
+def test_register_notice_and_statistics_of_one_procurement_are_one(tmp_path: Path) -> None:
+    statistics = extract(
+        PROCUREMENTS | {"Överprövad": "False"},
+        {"Upphandlings-ID": "MT9", "Upphandlingens titel": "Te till alla", "Publiceringsdatum": "2021-02-01"},
+        {"Upphandlings-ID": "MT8", "Upphandlingens titel": "Sill", "Publiceringsdatum": "2021-02-01"},
+    )
+    notice = eforms(replace(numbered(8, CALL), title="Sill"))
+    files = {**REGISTER, "uhm_statistics/s.csv": statistics}
+    run = judged(
+        tmp_path, notice, organisation='organisation: prov\nmembers: ["9101", "9102"]\n', files=files
+    )
+    origins = dict(run.rows("procurements").select("procurement_id", "origin").rows())
+    assert origins == {"UH-1": "register", "DNR 77": "register", "UH-3": "register", "UH-4": "register",
+                       "UH-8": "notices"}  # fmt: skip
+    filled = run.conflicts.filter(pl.col("resolution") == "filled")
+    assert ("DNR 77", "above_threshold", "uhm_statistics") in filled.select(
+        "procurement_id", "field", "other_source"
+    ).rows()
 
 
 # -- real notices -----------------------------------------------------------------------------------------

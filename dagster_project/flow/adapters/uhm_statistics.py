@@ -19,6 +19,7 @@ import yaml
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import Rule
+from dagster_project.flow.adapters import same
 from dagster_project.flow.adapters.derived import Derived, Note
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.parse import Message, ParsedFile, parse_delivery
@@ -213,6 +214,15 @@ NOTES: tuple[Note, ...] = (
     ),
 )
 
+# The statistics have numbers of their own: what the register or a notice knows too is found by buyer, title and day.
+_SAME = (
+    *same.statements(
+        "uhm",
+        f"select procurement_id as own_id, title, published_date as announced_date, "
+        f"cast(null as date) as decided_date, [buyer.orgnr] as buyers from arrival.uhm_procurement where {_OURS}",
+    ),
+    *(same.renamed("uhm", f"arrival.uhm_{table}") for table in ("procurement", "lot", "contract", "rows")),
+)
 _SOURCE = "source.file as source_file, source.sheet as source_sheet, source.row as source_row"
 
 DERIVED: Mapping[str, Derived] = {
@@ -253,6 +263,8 @@ DERIVED: Mapping[str, Derived] = {
     # the first, the contracted sum for the last, and of a review only that there was one is known.
     "procurements": Derived(
         whole=("procurement_id",),
+        before=_SAME,
+        fills=("title", "above_threshold", "announced_date", "reserved"),
         query=f"""
         select
             procurement_id,
@@ -291,6 +303,7 @@ DERIVED: Mapping[str, Derived] = {
     # The contracted value is stated for the whole procurement: it is the lot's only where there is one lot.
     "lots": Derived(
         whole=("procurement_id",),
+        fills=("tenders_received", "awarded"),
         query=f"""
         select
             l.procurement_id,
