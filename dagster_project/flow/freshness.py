@@ -185,9 +185,12 @@ def seen(
     contracts: Mapping[str, Source],
     settings: Settings,
     deliveries: Sequence[Delivery],
-    rejected: Collection[str],
+    passed_over: Collection[str],
 ) -> list[Arrival]:
-    """What arrived of the sources that are expected, from the accepted rows in schema `delivered`."""
+    """What arrived of the sources that are expected, from the accepted rows in schema `delivered`.
+
+    `passed_over`: files that count as no delivery of a source without a date, such as rejected ones.
+    """
     names = _names_of_units(connection, settings)
     arrivals = []
     for source in sorted({expected.source for expected in settings.expected}):
@@ -207,7 +210,7 @@ def seen(
         arrivals += [
             Arrival(source, d.file, d.modified_at, frozenset(units.get(d.file, ())), None)
             for d in deliveries
-            if d.source == source and d.file not in rejected
+            if d.source == source and d.file not in passed_over
         ]
     return arrivals
 

@@ -383,8 +383,16 @@ class Refresh:
         return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
 
     def _see_what_arrived(self, connection: duckdb.DuckDBPyConnection) -> None:
-        rejected = {file.delivery.file for files in self.parsed.values() for file in files if file.rejected}
-        self.arrivals = freshness.seen(connection, self.contracts, self.settings, self.deliveries, rejected)
+        # Corrections of what has come are not what was to come.
+        passed_over = {
+            file.delivery.file
+            for files in self.parsed.values()
+            for file in files
+            if file.rejected or file.answers
+        }
+        self.arrivals = freshness.seen(
+            connection, self.contracts, self.settings, self.deliveries, passed_over
+        )
         freshness.remember(self.workspace, self.arrivals)
         build.write_expected(connection, self.due)
 

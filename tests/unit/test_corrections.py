@@ -7,7 +7,7 @@ from pathlib import Path
 
 import openpyxl
 
-from tests.deliveries import BASE, UNNUMBERED_HEADER, Judged, deliver
+from tests.deliveries import BASE, ORGANISATION, UNNUMBERED_HEADER, Judged, deliver
 from tests.mending import marked, mend, read, workbooks
 
 P_HEADER = "procurement_id;title;category_code;procedure;works;announced_date;completed_date\n"
@@ -46,7 +46,8 @@ def test_a_workbook_per_unit_and_source_with_the_wrong_cell_marked_and_the_messa
 
 def test_what_was_mended_in_the_workbook_is_accepted_and_its_error_no_longer_open(tmp_path: Path) -> None:
     text = P_HEADER + "P3;Saft;K1;opn;nej;2021-01-10;2021-03-01\n;=Bröd;K1;open;ja;2021-01-10;2021-03-01\n"
-    workspace = deliver(tmp_path, {"procurements/q.csv": text})
+    expected = ORGANISATION + "expected: [{source: procurements, every: month, days_after: 10}]\n"
+    workspace = deliver(tmp_path, {"procurements/q.csv": text}, organisation=expected)
     assert Judged(workspace).stopped
     [path] = workbooks(workspace)
     assert {"Diarienummer", "Förfarande"} == set().union(*marked(path))
@@ -69,6 +70,8 @@ def test_what_was_mended_in_the_workbook_is_accepted_and_its_error_no_longer_ope
         issue for issue in judged.issues("warning", "procurements") if str(issue["rule"]).startswith("file")
     ]
     assert workbooks(workspace) == []
+    arrived = {arrival.file for arrival in judged._refresh.arrivals}
+    assert arrived == {"raw/procurements/p.csv", "raw/procurements/q.csv"}, "a correction is no delivery"
 
 
 def test_what_is_wrong_again_comes_back_once_in_a_workbook_of_another_name(tmp_path: Path) -> None:
