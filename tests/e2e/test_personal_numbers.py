@@ -29,7 +29,8 @@ PARENTS = {
 }
 SAMPLES = {"date": "2021-03-04", "month": "2021-03", "year": "2021", "integer": "3", "decimal": "3",
            "money": "1234,50", "boolean": "ja"}  # fmt: skip
-SETTLED = {"currency": "SEK", "cancelled_date": "", "account_from": "4010", "account_to": "4019"}
+SETTLED = {"currency": "SEK", "cancelled_date": "", "account_from": "4010", "account_to": "4019",
+           "likeness": "0,5"}  # fmt: skip
 KNOWN = {
     "categories/0.csv": "category_code;category_name;group_code;group_name\nK1;Kaffe;G1;Dryck\n",
     "contracts/0.csv": "contract_id;supplier_id;category_code;valid_from\nC1;556000-4615;K1;2021-01-01\n",
