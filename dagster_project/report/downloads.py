@@ -6,6 +6,7 @@ What belongs here: names and paths. What does not: writing any of the files.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 REGISTER = "kpi_evidence_register"
@@ -18,6 +19,14 @@ LEDGERS = (LINES, INVOICES)
 def workbook_name(period: str) -> str:
     """The workbook of a period, below the reports; without any period there is nothing to name it after."""
     return f"nyckeltal-{period}.xlsx" if period else "nyckeltal.xlsx"
+
+
+def proposals_name(as_of: date) -> str:
+    """The workbook of proposals, below the reports.
+
+    A day is in it, so that the next one does not take the place of one that was delivered.
+    """
+    return f"leverantorsforslag-{as_of}.xlsx"
 
 
 def records_file(row: Mapping[str, Any]) -> str:

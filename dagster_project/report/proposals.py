@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dagster_project.contracts import load_contracts
+from dagster_project.report.downloads import proposals_name
 from dagster_project.report.site.reading import Reading
 from dagster_project.settings import Settings
 
@@ -27,11 +28,6 @@ EVIDENCE: Final = (
     ("name", 30), ("method", 22), ("factoring", 14), ("group", 16), ("invoices", 10), ("amount", 14), ("members", 20),
     ("contracts", 24), ("effect", 14), ("on_contract", 14), ("wild", 14), ("uncovered", 14), ("others", 40),
 )  # fmt: skip
-
-
-def proposals_name(as_of: date) -> str:
-    """The file's name: a day in it, so that the next workbook does not take the place of one that was delivered."""
-    return f"leverantorsforslag-{as_of}.xlsx"
 
 
 def write_proposals(database: Path, folder: Path, settings: Settings, as_of: date) -> None:

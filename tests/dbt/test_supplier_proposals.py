@@ -11,7 +11,8 @@ import pytest
 
 from dagster_project.flow import build
 from dagster_project.flow.refresh import Refresh
-from dagster_project.report.proposals import HEADING_ROW, proposals_name, write_proposals
+from dagster_project.report.downloads import proposals_name
+from dagster_project.report.proposals import HEADING_ROW, write_proposals
 from dagster_project.settings import Workspace
 from tests.dbt_here import dbt_in
 from tests.deliveries import deliver

@@ -41,6 +41,8 @@ KINDS = (
     "coordination-benefit.html",
     "preparedness.html",
     "supplier-concentration.html",
+    "supplier-matches.html",
+    "ceilings.html",
     "maturity.html",
     "quality.html",
     "release.html",

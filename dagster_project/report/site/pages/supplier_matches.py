@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dagster_project.report.proposals import proposals_name
+from dagster_project.report.downloads import proposals_name
 from dagster_project.report.site.page import Kind, Made, Work
 
 LISTED = 300
