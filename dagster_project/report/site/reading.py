@@ -118,8 +118,10 @@ class Reading:
 
     def one(self, query: str, arguments: Sequence[object] = ()) -> Any:
         """The first column of a query's first row, or None."""
-        found = self.con.execute(query, list(arguments)).fetchone()
-        return found[0] if found else None
+        found = self.con.execute(
+            query, list(arguments)
+        ).fetchall()  # to the end: a result half read bars the next
+        return found[0][0] if found else None
 
     @functools.cached_property
     def tables(self) -> frozenset[str]:

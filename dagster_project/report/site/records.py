@@ -64,7 +64,7 @@ def write_records(work: Work) -> dict[str, Records]:
     """Write the records of every indicator as CSV, the newest first; at most `IN_FILE` rows in a file."""
     reading = work.reading
     (work.folder / "records").mkdir(exist_ok=True)
-    registers = _registers(reading)
+    registers = _Evidence.of(reading)
     shared = {shared_ledger(row) for row in reading.catalogue.values()}
     ledgers = {table: _Ledger.of(reading, table) for table in LEDGERS if table in shared}
     # Days enough for the newest of either table.
@@ -74,22 +74,27 @@ def write_records(work: Work) -> dict[str, Records]:
     )
     told: dict[str, Records] = {}
     written = {table: _write_ledger(work, table, ledger) for table, ledger in ledgers.items()}
+    mine = [kpi_id for kpi_id, row in reading.catalogue.items() if shared_ledger(row)]
+    listed = f"kpi_id in ({', '.join(repr(kpi_id) for kpi_id in mine)})" if mine else "false"
+    days_of = registers.days | _days(reading, "kpi_evidence", listed)
     with ledger_part(reading, since, work.folder) as part:
-        for kpi_id, row in reading.catalogue.items():
-            table = shared_ledger(row)
-            if table is None:
-                days, frame = registers.get(kpi_id) or _own(reading, row)
-                headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
-                held = [frame.select(COLUMNS).head(IN_FILE)]
-                in_file = _write(work.folder / records_file(row), reading, held, headings)
-                told[kpi_id] = _told(reading, row, days, frame, in_file, frame.height, "")
-            else:
-                mine = f"kpi_id = '{kpi_id}'"
-                days = _days(reading, "kpi_evidence", mine)[kpi_id]
-                newest = f"{mine} and {since.replace('booking_date', 'event_date')}"
-                frame = _rows(part, "kpi_evidence", newest, IN_PAGE)
-                heading = table_heading(table, reading.language)
-                told[kpi_id] = _told(reading, row, days, frame, written[table], ledgers[table].total, heading)
+        newest = f"{listed} and {since.replace('booking_date', 'event_date')}"
+        rows_of = registers.rows | _by_indicator(_rows(part, "kpi_evidence", newest, IN_PAGE))
+    headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
+    for kpi_id, row in reading.catalogue.items():
+        table = shared_ledger(row)
+        days, frame = days_of.get(kpi_id, []), rows_of.get(kpi_id, NONE)
+        if table is None:
+            if row["has_own_dimensions"]:  # a view of its own, such as what became of savings
+                own = f"kpi_id = '{kpi_id}'"
+                days = _days(reading, "kpi_evidence", own)[kpi_id]
+                frame = _rows(reading, "kpi_evidence", own, IN_FILE)
+            held = [frame.select(COLUMNS).head(IN_FILE)]
+            in_file = _write(work.folder / records_file(row), reading, held, headings)
+            told[kpi_id] = _told(reading, row, days, frame, in_file, sum(count for *_, count in days), "")
+        else:
+            heading = table_heading(table, reading.language)
+            told[kpi_id] = _told(reading, row, days, frame, written[table], ledgers[table].total, heading)
     return told
 
 
@@ -119,21 +124,22 @@ def _told(
     )
 
 
-def _registers(reading: Reading) -> dict[str, tuple[list[Day], pl.DataFrame]]:
+@dataclass(frozen=True)
+class _Evidence:
     """The registers' evidence by indicator, in one look: it is a table, where the ledger's is a view of every line."""
-    if REGISTER not in reading.tables:
-        return {}
-    days = _days(reading, REGISTER, "true")
-    parts = _rows(reading, REGISTER, "true").partition_by("kpi_id", as_dict=True)
-    return {str(kpi_id): (days[str(kpi_id)], frame) for (kpi_id,), frame in parts.items()}
+
+    days: dict[str, list[Day]]
+    rows: dict[str, pl.DataFrame]
+
+    @classmethod
+    def of(cls, reading: Reading) -> _Evidence:
+        if REGISTER not in reading.tables:
+            return cls({}, {})
+        return cls(_days(reading, REGISTER, "true"), _by_indicator(_rows(reading, REGISTER, "true", IN_FILE)))
 
 
-def _own(reading: Reading, row: Mapping[str, Any]) -> tuple[list[Day], pl.DataFrame]:
-    """The evidence of an indicator that has none in the registers: a view of its own, or nothing."""
-    if not row["has_own_dimensions"]:
-        return [], NONE
-    mine = f"kpi_id = '{row['kpi_id']}'"
-    return _days(reading, "kpi_evidence", mine)[row["kpi_id"]], _rows(reading, "kpi_evidence", mine, IN_FILE)
+def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {str(kpi_id): part for (kpi_id,), part in frame.partition_by("kpi_id", as_dict=True).items()}
 
 
 @dataclass(frozen=True)
@@ -192,14 +198,14 @@ def _days(reading: Reading, evidence: str, where: str) -> dict[str, list[Day]]:
     return days
 
 
-def _rows(reading: Reading, evidence: str, where: str, limit: int | None = None) -> pl.DataFrame:
-    """The records of each indicator, the newest first, each with the codes of the members that it belongs to."""
+def _rows(reading: Reading, evidence: str, where: str, limit: int) -> pl.DataFrame:
+    """At most `limit` records of each indicator, the newest first, each with the codes of its members."""
     order = "order by kpi_id, event_date desc nulls last, record_id, source_file, source_row, numerator"
     return reading.frame(
         f"""
         with chosen as materialized (
-            select * from {evidence} where member_code = '{ALL}' and {where} {order}
-            {f"limit {limit}" if limit else ""}
+            select * from {evidence} where member_code = '{ALL}' and {where}
+            qualify row_number() over (partition by kpi_id {order}) <= {limit}
         ),
         owners as (
             select kpi_id, record_id, source_file, source_row,

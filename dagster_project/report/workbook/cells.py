@@ -31,9 +31,9 @@ def rows_xml(frame: pl.DataFrame, styles: Sequence[Style], first_row: int, quote
     infinity give no cell.
     """
     # Places, not names: a heading may come twice, and a name may be anything.
-    given = frame.rename(dict(zip(frame.columns, map(str, range(frame.width)), strict=True)))
-    given = given.with_columns(
-        style.alias(f"style {place}") for place, style in enumerate(styles) if isinstance(style, pl.Series)
+    given = pl.DataFrame([column.alias(str(place)) for place, column in enumerate(frame.get_columns())])
+    given = given.hstack(
+        [style.alias(f"style {place}") for place, style in enumerate(styles) if isinstance(style, pl.Series)]
     )
     row = pl.int_range(pl.len()).cast(pl.Int64)
     cells = [
@@ -48,8 +48,9 @@ def rows_xml(frame: pl.DataFrame, styles: Sequence[Style], first_row: int, quote
     ]
     made = pl.concat_str(pl.lit('<row r="'), pl.col("row"), pl.lit('">'), *cells, pl.lit("</row>"))
     for start in range(0, frame.height, SLICE):
-        part = given.slice(start, SLICE).with_columns((row + first_row + start).cast(pl.String).alias("row"))
-        yield "".join(part.select(made).to_series())
+        part = given.slice(start, SLICE).lazy()
+        part = part.with_columns((row + first_row + start).cast(pl.String).alias("row"))
+        yield "".join(part.select(made).collect().to_series())
 
 
 def _cell(value: pl.Expr, dtype: pl.DataType, style: pl.Expr, letter: str, quoted: int) -> pl.Expr:

@@ -47,6 +47,10 @@ _OF_REGISTERS = f"""
         else evidence.event_date between $period_start and $period_end
     end
 """
+_OF_LEDGERS = """
+    select * from kpi_evidence
+    where list_contains($ledgers, kpi_id) and event_date between $period_start and $period_end
+"""
 _OF_A_LEDGER = """
     select * from kpi_evidence where kpi_id = $kpi_id and event_date between $period_start and $period_end
 """
@@ -65,19 +69,26 @@ def records(reading: Reading, period: Period, folder: Path) -> Iterator[tuple[st
     found: dict[str, pl.DataFrame] = {}
     if REGISTER in reading.tables:
         given = days | {"counted_until": min(period.end, reading.as_of)}
-        parts = _read(reading, _OF_REGISTERS, given).partition_by("kpi_id", as_dict=True)
-        found = {str(kpi_id): part for (kpi_id,), part in parts.items()}
+        found = _by_indicator(_read(reading, _OF_REGISTERS, given, reading.groups))
+    ledgers = [kpi_id for kpi_id, row in reading.catalogue.items() if row["has_own_dimensions"]]
     booked = f"booking_date between date '{period.start}' and date '{period.end}'"
     with ledger_part(reading, booked, folder) as part:
-        for kpi_id, row in reading.catalogue.items():
-            if row["has_own_dimensions"]:
+        is_large = part is not reading
+        if not is_large:  # one look at all of them
+            found |= _by_indicator(_read(reading, _OF_LEDGERS, days | {"ledgers": ledgers}, reading.groups))
+        for kpi_id in reading.catalogue:
+            if kpi_id in found:
+                yield kpi_id, found[kpi_id]["total"][0], found[kpi_id]
+            elif is_large and kpi_id in ledgers:
                 given = days | {"kpi_id": kpi_id}
                 total, lightest = _lightest(part, given)
-                frame = _read(part, _OF_A_LEDGER + lightest, given)
+                frame = _read(part, _OF_A_LEDGER + lightest, given, reading.groups)
                 if frame.height:
                     yield kpi_id, total, frame
-            elif kpi_id in found:
-                yield kpi_id, found[kpi_id]["total"][0], found[kpi_id]
+
+
+def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    return {str(kpi_id): part for (kpi_id,), part in frame.partition_by("kpi_id", as_dict=True).items()}
 
 
 def _lightest(reading: Reading, given: Mapping[str, object]) -> tuple[int, str]:
@@ -96,9 +107,11 @@ def _lightest(reading: Reading, given: Mapping[str, object]) -> tuple[int, str]:
     return total, ""
 
 
-def _read(reading: Reading, placed: str, given: Mapping[str, object]) -> pl.DataFrame:
-    """At most `LIMIT` records of each indicator in `placed`, each with its members, and `total` of how many it has."""
-    return reading.frame(
+def _read(
+    reading: Reading, placed: str, given: Mapping[str, object], groups: Mapping[str, str]
+) -> pl.DataFrame:
+    """At most `LIMIT` records of each indicator in `placed`, with its members; `total` is how many it has."""
+    frame = reading.frame(
         f"""
         with placed as materialized ({placed}),
         chosen as (
@@ -120,6 +133,11 @@ def _read(reading: Reading, placed: str, given: Mapping[str, object]) -> pl.Data
         order by kpi_id, event_date, record_id, source_file, source_row, numerator
         """,
         given,
+    )
+    codes = frame["exclusion"].drop_nulls().unique(maintain_order=True)
+    return frame.with_columns(
+        pl.col("category_group").replace(groups),
+        pl.col("exclusion").replace({code: reading.exclusion(code) for code in codes}),
     )
 
 
@@ -145,21 +163,13 @@ def add_records(book: Book, reading: Reading, period: Period, back: tuple[str, s
         book.table(
             names[kpi_id],
             Told(reading.told(row, "name"), told, links),
-            _worded(reading, frame),
+            frame.select(SHOWN),
             [
                 Column(reading.say(f"report.records.{name}"), _dress(name, row["record_kind"]))
                 for name in SHOWN
             ],
         )
     return names
-
-
-def _worded(reading: Reading, frame: pl.DataFrame) -> pl.DataFrame:
-    codes = frame["exclusion"].drop_nulls().unique(maintain_order=True)
-    return frame.with_columns(
-        pl.col("category_group").replace(reading.groups),
-        pl.col("exclusion").replace({code: reading.exclusion(code) for code in codes}),
-    ).select(SHOWN)
 
 
 def _dress(name: str, kind: str) -> str:
