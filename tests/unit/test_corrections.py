@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
 
-from tests.deliveries import BASE, ORGANISATION, UNNUMBERED_HEADER, Judged, deliver
+from tests.deliveries import BASE, INVOICE_HEADER, ORGANISATION, UNNUMBERED_HEADER, Judged, deliver
 from tests.mending import marked, mend, read, workbooks
 
 P_HEADER = "procurement_id;title;category_code;procedure;works;announced_date;completed_date\n"
@@ -181,3 +182,31 @@ def test_a_row_of_the_open_ledger_comes_back_under_our_headings_in_its_invoice(t
         left.unlink()
     (workspace.raw / "invoices" / "l.csv").write_text(header + rows.format("20,25"), encoding="utf-8")
     assert sorted(Judged(workspace).rows("invoices").select(lines).rows()) == mended
+
+
+def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
+    amounts = ("1234567890,00", "-0,01", "9007199254740993,25", "1234,50", "1000")
+    row = "u1;{};1;5560004615;{};2021-02-03;4010;{}\n"
+    text = INVOICE_HEADER + "".join(row.format(n, "2021-02-30", amount) for n, amount in enumerate(amounts))
+    rates = "currency;date;sek_per_unit\nEUR;igår;10,125\nNOK;igår;0,9876543210\nUSD;igår;8\n"
+    workspace = deliver(tmp_path, {"invoices/i.csv": text, "exchange_rates/r.csv": rates})
+    Judged(workspace)
+    for path in workbooks(workspace):
+        mend(
+            workspace,
+            path,
+            lambda row: (
+                {"Fakturadatum": "2021-02-01"} if "Fakturadatum" in row else {"Datum": date(2021, 2, 1)}
+            ),
+        )
+    judged = Judged(workspace)
+    invoices = judged.rows("invoices")
+    assert [str(amount) for amount in invoices.sort("invoice_id")["amount_net"]] == [
+        "1234567890.00",
+        "-0.01",
+        "9007199254740993.25",
+        "1234.50",
+        "1000.00",
+    ]
+    given = judged.rows("exchange_rates").sort("currency")["sek_per_unit"].to_list()
+    assert given == [Decimal("10.125"), Decimal("0.987654321"), Decimal(8)]
