@@ -264,6 +264,36 @@ def report(period: str, output: Path | None, data: Path | None) -> None:
     click.echo(message("cli.report.written", path=path, period=period, release=release.release_id))
 
 
+@cli.command(help=_help("cli.help.sample"))
+@click.option("--period", required=True, help=_help("cli.help.sample.period"))
+@click.option("--size", type=click.IntRange(1), help=_help("cli.help.sample.size"))
+@click.option("--per-member", is_flag=True, help=_help("cli.help.sample.per_member"))
+@click.option(
+    "--precision",
+    type=click.FloatRange(0, 100, min_open=True, max_open=True),
+    help=_help("cli.help.sample.precision"),
+)
+@_option_data
+def sample(
+    period: str, size: int | None, per_member: bool, precision: float | None, data: Path | None
+) -> None:
+    """Draw and record a sample of invoice lines, and write the workbooks that it is reviewed in."""
+    from dagster_project.flow.sampling import draw
+    from dagster_project.report.reviews import write_reviews
+    from dagster_project.settings import data_folder, load_settings
+
+    workspace = data_folder(data)
+    settings = load_settings(workspace.settings_file)
+    drawn = draw(workspace, period, size, per_member, precision / 100 if precision else None)
+    books = write_reviews(drawn, settings)
+    click.echo(
+        message("cli.sample.drawn", sample=drawn.sample_id, lines=len(drawn.lines), folder=drawn.folder)
+    )
+    for member, lines in drawn.by_member.items():
+        click.echo(message("cli.sample.member", member=member or "–", lines=lines))
+    click.echo(message("cli.sample.next", books=len(books), folder=workspace.raw / "invoice_reviews"))
+
+
 @cli.command(help=_help("cli.help.doctor"))
 @_option_data
 def doctor(data: Path | None) -> None:

@@ -20,6 +20,7 @@ import yaml
 from dagster_project.flow.freshness import Due
 from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.reconcile import ISSUES_SCHEMA, FileCount, Reconciled
+from dagster_project.flow.samples import read_samples
 from dagster_project.flow.validate import Verdict
 from dagster_project.messages.marts import column_heading
 from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
@@ -27,6 +28,7 @@ from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
 DBT_DIR = PROJECT_ROOT / "dbt"
 ORPHAN_SECONDS = 60
 WORKING = "working"
+SAMPLE_TABLES = ("samples", "sample_strata", "sample_lines")
 WORKING_SCHEMAS = ("run", "arrival", "delivered", "work")
 # What reconcile finds where two sources describe one record.
 CONFLICTS_SCHEMA: dict[str, Any] = {
@@ -143,6 +145,8 @@ def fresh(workspace: Workspace, settings: Settings, as_of: date) -> duckdb.DuckD
         pl.DataFrame(thresholds, schema={"from_date": pl.Date, "amount": pl.Decimal(18, 2)}, orient="row"),
     )
     _table(connection, "source_conflicts", pl.DataFrame(schema=CONFLICTS_SCHEMA))
+    for name, frame in zip(SAMPLE_TABLES, read_samples(workspace), strict=True):
+        _table(connection, name, frame)
     return connection
 
 

@@ -35,6 +35,7 @@ from dagster_project.flow import (
     history,
     publish,
     releases,
+    samples,
     validate,
 )
 from dagster_project.flow.adapters import ADAPTERS, DIALECTS
@@ -160,7 +161,7 @@ class Refresh:
 
     @property
     def fingerprint(self) -> str:
-        """Deliveries, settings, code, pseudonym key and as-of date: what decides every table but its predecessor."""
+        """Deliveries, samples, settings, code, key and as-of date: what decides every table but its predecessor."""
         parts = {
             "deliveries": sorted((delivery.file, delivery.sha256) for delivery in self.deliveries),
             "settings": hashlib.sha256(self.workspace.settings_file.read_bytes()).hexdigest(),
@@ -168,6 +169,7 @@ class Refresh:
             "key": hashlib.sha256(pseudonym_key(self.workspace)).hexdigest(),
             "as_of": self.as_of.isoformat(),
             "accept_quarantine": self.accept_quarantine,
+            "samples": samples.fingerprint(self.workspace),
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

@@ -17,12 +17,13 @@ from dagster_project.expectations import ExpectationError
 from dagster_project.flow.faults import chain, fault_key, place_of, reason_of
 from dagster_project.flow.lock import LockError
 from dagster_project.flow.releases import PublishError
+from dagster_project.flow.samples import SampleError
 from dagster_project.flow.values.identity import BadKey, mask
 from dagster_project.settings import SettingsError, Workspace
 
 KEPT = 20
 # Their words are written for people and quote no delivered value.
-PLAIN = (SettingsError, PublishError, LockError, BadKey, ContractError, ExpectationError)
+PLAIN = (SettingsError, PublishError, LockError, BadKey, ContractError, SampleError, ExpectationError)
 
 
 def foreseen(error: BaseException, workspace: Workspace) -> BaseException | None:

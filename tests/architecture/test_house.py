@@ -47,6 +47,8 @@ ROOMS: dict[str, float] = {
     "dagster_project.flow.publish": 9,
     "dagster_project.flow.refresh": 10,
     "dagster_project.flow.closing": 10.5,
+    "dagster_project.flow.samples": 2,
+    "dagster_project.flow.sampling": 10.6,
     "dagster_project.report": 11,
     "dagster_project.orchestration": 11,
     "dagster_project.definitions": 12,

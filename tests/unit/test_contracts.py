@@ -96,7 +96,7 @@ CODES = {
     ("contract_followups", "form"): "meeting phone email",
     ("savings", "method"): "basket negotiation",
     ("supplier_aliases", "alias_kind"): "name bankgiro orgnr",
-    ("invoice_reviews", "verdict"): "on_contract wild uncovered excluded",
+    ("invoice_reviews", "verdict"): "on_contract wild uncovered excluded not_reviewed",
     ("survey_answers", "survey"): "nki nai",
     ("activities", "kind"): "early_dialogue rfi supplier_meeting other",
     ("budget", "line"): "income staff premises systems external other",
