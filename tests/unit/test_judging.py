@@ -45,7 +45,7 @@ def test_a_judge_that_died_is_told_with_its_log(tmp_path: Path) -> None:
     apart = JudgeApart(log)
     apart._process.kill()
     apart._process.wait()
-    with pytest.raises(RuntimeError, match="judging.log"):
+    with pytest.raises(RuntimeError, match=r"judging\.log"):
         apart([])
     apart.close()
 
