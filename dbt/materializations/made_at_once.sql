@@ -26,11 +26,11 @@
     {%- if existing is not none and existing.type != kind -%}
         {%- do adapter.drop_relation(existing) -%}
     {%- endif -%}
-    {%- call statement('main') -%}
+    {#- One statement is a transaction of its own. -#}
+    {%- call statement('main', auto_begin=false) -%}
         create or replace {{ kind }} {{ target }} as (
             {{ sql }}
         )
     {%- endcall -%}
-    {%- do adapter.commit() -%}
     {{ return({'relations': [target]}) }}
 {% endmacro %}
