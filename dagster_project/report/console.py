@@ -152,7 +152,7 @@ def explained_lines(lines: Sequence[ExplainedLine]) -> None:
     console = _console()
     for line in lines:
         row = line.values
-        amount = f"{row['amount_net']:,.2f}".replace(",", " ")
+        amount = f"{row['amount_net']:,.2f}".replace(",", " ").replace(".", ",")
         console.print(message("cli.line.title", record=line.record_id, amount=amount), style="bold")
         console.print(
             message(
