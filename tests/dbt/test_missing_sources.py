@@ -53,5 +53,6 @@ def test_marts_about_what_is_missing_are_there_and_empty(small_world: SmallWorld
             "fct_contract_purchase", "realised_savings", "missed_coordination", "lessons_learned",
             "lessons_calibration",
             "supplier_matches", "ceiling_forecast", "contract_entitlements",
+            "invoice_sample", "invoice_sample_estimate",
         ):  # fmt: skip
             assert con.execute(f"select count(*) from {table}").fetchall() == [(0,)], table

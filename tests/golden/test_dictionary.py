@@ -19,6 +19,7 @@ PROMISED = {
     "validation_results", "source_files", "releases", "mart_columns", "kpi_lint",
     "kpi_forecast", "kpi_forecast_backtest", "kpi_breaks", "kpi_changes", "kpi_reported",
     "supplier_matches", "ceiling_forecast", "contract_entitlements",
+    "invoice_sample", "invoice_sample_estimate",
     "deliveries_due", "source_conflicts", "maturity", "ambition_graph", "kpi_comments",
     "spend_cube", "supplier_concentration", "direct_award_watch", "environmental_spend",
     "contract_calendar", "coordination_potential", "preparedness",
