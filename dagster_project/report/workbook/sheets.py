@@ -84,6 +84,8 @@ SHEETS = (
     ),
     Sheet("ceiling_forecast", "used_all_share desc, contract_id, member_code <> 'ALL', member_code"),
     Sheet("supplier_matches", "effect_amount desc, alias_kind, alias, score desc, supplier_id"),
+    Sheet("invoice_sample_estimate", "sample_id desc, member_code, method"),
+    Sheet("invoice_sample", "sample_id desc, member_code, buyer_unit_id, fiscal_year, invoice_id, line_no"),
     Sheet("coordination_potential", "amount desc, category_code"),
     Sheet(
         "preparedness",

@@ -45,6 +45,13 @@ CODES_OF_TABLE = {
     "coordination_benefit": {"reason": "benefit", "verdict": "benefit"},
     "savings_target_footing": {"verdict": "footing"},
     "ceiling_forecast": {"status": "ceiling.status"},
+    "invoice_sample": {
+        "stratum": "stratum",
+        "rule_class": "class",
+        "rule_class_now": "class",
+        "verdict": "class",
+    },
+    "invoice_sample_estimate": {"method": "sample_method", "status": "sample_status"},
     "supplier_matches": {"alias_kind": "alias_kind", "method": "match_method"},
 }
 STATUSES = ("status", "status_before", "status_now", "status_reported")
