@@ -33,6 +33,7 @@ from dagster_project.demo.figures import (
     register_figures,
     staff_mean,
 )
+from dagster_project.demo.gains import savings_figures
 from dagster_project.demo.ladder import CLASSES, REASONS, classified
 from dagster_project.demo.ledger import Ledger
 from dagster_project.demo.scorecard import (
@@ -60,7 +61,7 @@ LEVELS = ("none", "base", "advanced", "spearhead")
 AVERAGES = ("business_climate_rank_mean", "staff_turnover", "training_hours_per_employee")
 NOT_COUNTED = {"off_contract_rate_sample": "estimate"}
 """Indicators of the catalogue that nobody counts yet, with their aggregation: `no_data` in every period."""
-NOT_TOLD = ("enabled_savings", "realised_savings", "net_coordination_benefit", "savings_coverage")
+NOT_TOLD = ("realised_savings",)
 """Indicators that the truth says nothing of yet."""
 LAST_DAY_FIGURES = ("plan_completion_share", "followup_coverage_ab")
 
@@ -109,7 +110,7 @@ def kpi_rows(world: World, spending: Spending) -> Iterable[tuple[object, ...]]:
     found = _years(world, spending)
     register = Register(world)
     values: dict[str, tuple[str, dict[str, dict[Cell, Value]]]] = {}
-    for figure in register_figures(world):
+    for figure in (*register_figures(world), *savings_figures(world)):
         buckets = month_buckets(figure.evidence)
         per_period = {
             period.name: values_of(figure, [e for month in period.months for e in buckets.get(month, ())])

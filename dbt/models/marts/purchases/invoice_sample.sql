@@ -50,8 +50,10 @@ select
     judged.amount_net,
     judged.rule_class,
     lines.compliance_class as rule_class_now,
-    lines.amount_net is distinct from judged.amount_net
-    or lines.compliance_class is distinct from judged.rule_class as is_changed,
+    (
+        lines.amount_net is distinct from judged.amount_net
+        or lines.compliance_class is distinct from judged.rule_class
+    ) as is_changed,
     judged.verdict,
     judged.verdict is not null as is_reviewed,
     judged.reviewer,
@@ -67,4 +69,8 @@ left join {{ ref('fct_invoice_line') }} as lines
         and judged.invoice_id = lines.invoice_id
         and judged.line_no = lines.line_no
 order by
-    judged.sample_id asc, judged.buyer_unit_id asc, judged.fiscal_year asc, judged.invoice_id asc, judged.line_no asc
+    judged.sample_id asc,
+    judged.buyer_unit_id asc,
+    judged.fiscal_year asc,
+    judged.invoice_id asc,
+    judged.line_no asc

@@ -55,7 +55,8 @@ progress as (
         / cast(sum({{ exact('responses.drawn_amount') }}) as double) as response_share,
         min(responses.reviewed_lines) as fewest_reviewed
     from levels
-    inner join responses on levels.sample_id = responses.sample_id and levels.owner_code = responses.owner_code
+    inner join responses
+        on levels.sample_id = responses.sample_id and levels.owner_code = responses.owner_code
     group by all
 ),
 
@@ -219,15 +220,15 @@ intervals as (
         method,
         sample_id,
         level_code,
-        share,
         {% for end, sign, bound in [('low', '-', 'greatest(0,'), ('high', '+', 'least(1,')] %}
         case
             when coalesce(likely_variance, 0) <= 0 then share
             when method <> 'model_assisted' and share > 0 and share < 1
                 then {{ sampled_share('share', 'likely_variance', 'degrees', sign) }}
             else {{ bound }} share {{ sign }} {{ t_quantile('degrees') }} * sqrt(likely_variance))
-        end as {{ end }}{{ ',' if sign == '-' }}
+        end as {{ end }},
         {% endfor %}
+        share
     from floored
 ),
 
@@ -252,7 +253,8 @@ judged as (
         case
             when progress.reviewed_lines = 0 then 'not_reviewed'
             when progress.reviewed_lines < {{ least_reviewed }} then 'too_few'
-            when progress.response_share < {{ least_response }} or progress.fewest_reviewed = 0 then 'low_response'
+            when progress.response_share < {{ least_response }} or progress.fewest_reviewed = 0
+                then 'low_response'
             else 'estimated'
         end as status
     from progress
@@ -267,7 +269,6 @@ estimates as (
         samples.number,
         '{{ method }}' as method,
         totals.top_total,
-        totals.bottom_total,
         known.rule_wild / nullif(known.rule_area, 0) as rule_share,
         wide.{{ method }}_share as share,
         wide.{{ method }}_low as low,
@@ -277,13 +278,17 @@ estimates as (
         {% for question in ['precision', 'recall'] %}
         wide.{{ question }}_share as rule_{{ question }},
         wide.{{ question }}_low as rule_{{ question }}_low,
-        wide.{{ question }}_high as rule_{{ question }}_high{{ ',' if not loop.last }}
+        wide.{{ question }}_high as rule_{{ question }}_high,
         {% endfor %}
+        totals.bottom_total
     from judged
     inner join {{ source('run', 'samples') }} as samples on judged.sample_id = samples.sample_id
     inner join known on judged.sample_id = known.sample_id and judged.level_code = known.level_code
     left join wide
-        on judged.status = 'estimated' and judged.sample_id = wide.sample_id and judged.level_code = wide.level_code
+        on
+            judged.status = 'estimated'
+            and judged.sample_id = wide.sample_id
+            and judged.level_code = wide.level_code
     left join totals
         on
             judged.status = 'estimated'
