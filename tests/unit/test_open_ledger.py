@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import xlsxwriter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from dagster_project.flow.adapters import open_ledger
+from dagster_project.flow.readers import UnreadableDelivery
+from dagster_project.flow.readers.csv import read_csv
 from tests.deliveries import BASE, ORGANISATION, Judged, deliver
 
 HEADER = (
@@ -172,3 +178,64 @@ def test_several_sheets_of_a_workbook_are_one_ledger(tmp_path: Path) -> None:
     done = judged(tmp_path / "data", {"invoices/bok.xlsx": path.read_bytes()})
     assert lines(done) == EXPECTED
     assert set(done.rows("invoices")["source_sheet"]) == {"jan", "feb"}
+
+
+WRITTEN = st.decimals(min_value=-99_999, max_value=99_999, places=2)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(
+        st.tuples(WRITTEN, st.sampled_from(["556000-4615", "SE556000461501", "10023", "", "Sekretess"])),
+        min_size=1,
+        max_size=12,
+    ),
+    order=st.permutations(HEADER.split(";")),
+)
+def test_no_row_is_lost_in_whatever_order_the_columns_stand(
+    tmp_path: Path, rows: list[tuple[Decimal, str]], order: list[str]
+) -> None:
+    names = HEADER.split(";")
+    base = dict(zip(names, ROWS[0].split(";"), strict=True))
+    written = [
+        base | {"belopp": f"{amount:.2f}", "leverantor_id": supplier, "verifikationsnummer": f"V{number}"}
+        for number, (amount, supplier) in enumerate(rows)
+    ]
+    path = tmp_path / "l.csv"
+    path.write_text(
+        "\n".join([";".join(order), *(";".join(row[name] for name in order) for row in written), ""]),
+        encoding="utf-8",
+    )
+    (tmp_path / "read").mkdir(exist_ok=True)
+    tables = read_csv(path, lambda cells: len(cells), tmp_path / "read", None)
+    assert open_ledger.speaks(tables)
+    [table] = open_ledger.translate(tables, tmp_path)
+    place = {name: f"c{number}" for number, name in enumerate(table.header) if name}
+    read = table.scan().collect()
+    assert read.height == len(rows)
+    assert [Decimal(cell) for cell in read[place["amount_net"]]] == [amount for amount, _ in rows]
+    assert read[place["supplier_id"]].to_list() == [supplier or None for _, supplier in rows]
+    assert (read[place["invoice_date"]] == read[place["booking_date"]]).all()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_damaged_reply_is_read_or_refused_and_never_breaks_the_reader(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    rows = [dict(zip(HEADER.split(";"), row.split(";"), strict=True)) for row in ROWS]
+    content = bytearray(json.dumps({"results": rows}).encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        content[at : at + data.draw(st.integers(0, 20))] = data.draw(st.binary(max_size=8))
+    path = tmp_path / "svar.json"
+    path.write_bytes(content)
+    if not open_ledger.opens(path):
+        return
+    try:
+        tables = open_ledger.read(path, tmp_path)
+    except UnreadableDelivery:
+        return
+    assert tables[0].rows == tables[0].scan().collect().height
+    if open_ledger.speaks(tables):
+        assert open_ledger.translate(tables, tmp_path)[0].scan().collect().height == tables[0].rows
