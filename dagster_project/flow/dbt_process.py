@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from dagster_project.flow.build import DBT_DIR
@@ -77,10 +78,15 @@ def serve() -> None:
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict
 
+    # dbt's threads tell of their models side by side, and a model told of in a broken line is never heard of.
+    turn = threading.Lock()
+
     def tell(event: EventMsg) -> None:
         if event.info.level in TOLD:
-            sys.stdout.write(json.dumps(msg_to_dict(event), default=str) + "\n")
-            sys.stdout.flush()
+            line = json.dumps(msg_to_dict(event), default=str) + "\n"
+            with turn:
+                sys.stdout.write(line)
+                sys.stdout.flush()
 
     parsed = dbtRunner().invoke([*QUIET, "parse", *PROJECT])
     if sys.stdin.readline() != BUILD.decode():
