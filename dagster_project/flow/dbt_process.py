@@ -7,10 +7,12 @@ its pipe. What does not: what is built from (build.py), and what becomes of what
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from dagster_project.flow.build import DBT_DIR
@@ -23,6 +25,7 @@ PROJECT = ("--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR))
 QUIET = ("--log-level", "none", "--log-level-file", "none", "--no-write-json")
 TOLD = ("info", "warn", "error")
 BUILD = b"build\n"
+WATCHED_SECONDS = 0.2
 
 
 class DbtProcess:
@@ -72,8 +75,19 @@ class DbtProcess:
                 pipe.close()
 
 
+def _end_with(run: int) -> None:
+    """End this process when the run that started it is gone; dbt itself would wait for its threads for ever.
+
+    A thread that can tell nobody of its model breaks off, and the databases would stay open under the next run.
+    """
+    while os.getppid() == run:
+        time.sleep(WATCHED_SECONDS)
+    os._exit(1)
+
+
 def serve() -> None:
     """What the process does. Leaves with 0 when every model was built and every test passed."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     from dbt.cli.main import dbtRunner
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict
