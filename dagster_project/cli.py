@@ -93,8 +93,8 @@ def run(data: Path | None, as_of: date | None, accept_quarantine: bool, wait: bo
         alerts.watching(data_folder(data)),
         _opened(data, as_of, accept_quarantine, wait) as refresh,
     ):
-        if refresh.nothing_new():
-            console.nothing_new(refresh)
+        if refresh.nothing_to_do():
+            console.nothing_to_do(refresh)
         else:
             refresh.prepare()
             from dagster_project.orchestration.execute import execute
@@ -174,9 +174,13 @@ def releases(data: Path | None) -> None:
 def rollback(release: str, data: Path | None) -> None:
     """Put an earlier release in force again."""
     from dagster_project.flow.releases import rollback as put_back
+    from dagster_project.flow.releases import rolled_back_from
     from dagster_project.settings import data_folder
 
-    click.echo(message("cli.rolled_back", release=put_back(data_folder(data), release).release_id))
+    workspace = data_folder(data)
+    click.echo(message("cli.rolled_back", release=put_back(workspace, release).release_id))
+    if (left := rolled_back_from(workspace)) is not None:
+        click.echo(message("cli.rolled_back.holds", left=left.release_id))
 
 
 @cli.command(help=_help("cli.help.close"))

@@ -24,7 +24,7 @@ from dagster_project.settings import Workspace
 
 RUNS_FILE = "runs.jsonl"
 KEPT_LINES = 1000  # two a run: more than a year of nights
-RunEnding = Literal["published", "nothing_new", "stopped", "failed"]
+RunEnding = Literal["published", "nothing_new", "held_back", "stopped", "failed"]
 
 _log = logging.getLogger(__name__)
 

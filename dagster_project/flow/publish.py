@@ -88,7 +88,8 @@ class ReleaseFacts:
 
     `released_at` carries a time zone. `fingerprint` is the hexadecimal hash of deliveries, settings, code
     and as-of date. `gate` is the validation's result as JSON can hold it. `profile` is seconds by step.
-    `key_id` names the pseudonym key that the tables were made with, without telling it.
+    `key_id` names the pseudonym key that the tables were made with, without telling it; `settings` is the sha256 of
+    organisation.yml.
     `sort_columns` gives the key that each table is ordered by; the key of a table of a million rows or more
     should be unique.
     """
@@ -103,6 +104,7 @@ class ReleaseFacts:
     profile: Mapping[str, float] = field(default_factory=dict)
     predecessor: str | None = None
     key_id: str | None = None
+    settings: str | None = None
     sort_columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -445,6 +447,7 @@ def _seal(candidate: Candidate) -> None:
         "fingerprint": about.fingerprint,
         "predecessor": about.predecessor,
         "key_id": about.key_id,
+        "settings": about.settings,
         "gate": dict(about.gate),
         "inputs": [{"file": i.file, "sha256": i.sha256, "rows": i.rows} for i in about.inputs],
         "rows": {name: table.rows for name, table in candidate.tables.items() if table.kind == "table"},

@@ -60,7 +60,7 @@ CODE = (
     "expectations/**/*.yml",
 )
 
-Ending = Literal["published", "nothing_new", "stopped"]
+Ending = Literal["published", "nothing_new", "held_back", "stopped"]
 
 
 class Progress(Protocol):
@@ -113,6 +113,7 @@ class Refresh:
         self.arrivals: list[freshness.Arrival] = []
         self.verdicts: list[Verdict] = []
         self.ending: Ending | None = None
+        self.rolled_back_from: releases.Release | None = None
         self.release: releases.Release | None = None
         self.rejected: Path | None = None
         self._lock = FolderLock(workspace, wait=wait)
@@ -164,7 +165,7 @@ class Refresh:
         """Deliveries, samples, settings, code, key and as-of date: what decides every table but its predecessor."""
         parts = {
             "deliveries": sorted((delivery.file, delivery.sha256) for delivery in self.deliveries),
-            "settings": hashlib.sha256(self.workspace.settings_file.read_bytes()).hexdigest(),
+            "settings": self._settings_hash,
             "code": code_version(),
             "key": hashlib.sha256(pseudonym_key(self.workspace)).hexdigest(),
             "as_of": self.as_of.isoformat(),
@@ -173,12 +174,15 @@ class Refresh:
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
-    def nothing_new(self) -> bool:
-        """Whether the release in force already rests on exactly this."""
-        if not publish.nothing_new(self.workspace, self.fingerprint):
-            return False
-        self.ending = "nothing_new"
-        return True
+    def nothing_to_do(self) -> bool:
+        """Whether the run ends here: the release in force rests on exactly this (`nothing_new`), or somebody has gone
+        back to it from a later one, and what came of is as it was (`held_back`, `rolled_back_from`).
+        """
+        if publish.nothing_new(self.workspace, self.fingerprint):
+            self.ending = "nothing_new"
+        elif self._is_held_back():
+            self.ending = "held_back"
+        return self.ending is not None
 
     @property
     def unknown_folders(self) -> list[str]:
@@ -346,10 +350,11 @@ class Refresh:
             profile=self.profile,
             predecessor=current.release_id if current else None,
             key_id=key_id(pseudonym_key(self.workspace)),
+            settings=self._settings_hash,
         )
         with self.timed("publish"):
             candidate = publish.build_candidate(build.build_database(self.workspace), self.workspace, facts)
-            same_inputs = current is not None and _without_as_of(current) == self._inputs()
+            same_inputs = current is not None and current.delivered == self._delivered
             if same_inputs and current is not None and publish.same_tables(candidate, current):
                 releases.discard(candidate.directory, self.workspace)
                 self.ending = "nothing_new"
@@ -381,8 +386,27 @@ class Refresh:
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
-    def _inputs(self) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted((delivery.file, delivery.sha256) for delivery in self.deliveries))
+    @property
+    def _delivered(self) -> frozenset[tuple[str, str]]:
+        return frozenset((delivery.file, delivery.sha256) for delivery in self.deliveries)
+
+    @property
+    def _settings_hash(self) -> str:
+        return hashlib.sha256(self.workspace.settings_file.read_bytes()).hexdigest()
+
+    def _is_held_back(self) -> bool:
+        """A run that nobody asked for would else undo a rollback the same night, from the very files behind it."""
+        left, chosen = releases.rolled_back_from(self.workspace), releases.current(self.workspace)
+        if left is None or chosen is None or left.code_version != code_version():
+            return False
+        if left.settings not in (None, self._settings_hash):
+            return False
+        # What was delivered or taken away in between; where that is nothing, whatever is delivered.
+        between = (left.delivered ^ chosen.delivered) or (left.delivered | self._delivered)
+        if between & self._delivered != between & left.delivered:
+            return False
+        self.rolled_back_from = left
+        return True
 
     def _see_what_arrived(self, connection: duckdb.DuckDBPyConnection) -> None:
         # Corrections of what has come are not what was to come.
@@ -439,10 +463,6 @@ class Refresh:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _without_as_of(release: releases.Release) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted((entry["file"], entry["sha256"]) for entry in release.inputs))
 
 
 def _refuse_newer(release: releases.Release | None) -> None:

@@ -65,7 +65,8 @@ class Release:
 
     `rows` counts rows by table; `views` holds the sha256 of each view's definition; `files` holds
     the sha256 of each file by its path within the folder; `profile` is seconds by step. `key_id` names the
-    pseudonym key behind the release, None where that was not written down.
+    pseudonym key behind the release and `settings` is the sha256 of organisation.yml, None where that was not
+    written down.
     """
 
     release_id: str
@@ -84,10 +85,16 @@ class Release:
     profile: dict[str, float]
     in_force: bool
     key_id: str | None = None
+    settings: str | None = None
 
     @property
     def database(self) -> Path:
         return self.directory / DATABASE
+
+    @property
+    def delivered(self) -> frozenset[tuple[str, str]]:
+        """The deliveries behind it: file and sha256."""
+        return frozenset((entry["file"], entry["sha256"]) for entry in self.inputs)
 
 
 @dataclass(frozen=True)
@@ -149,6 +156,17 @@ def current(workspace: Workspace) -> Release | None:
     return None if release_id is None else _read(layout, release_id)
 
 
+def rolled_back_from(workspace: Workspace) -> Release | None:
+    """The latest release, where an earlier one is in force: somebody has gone back from it. None as well where it
+    cannot be read.
+    """
+    in_force = current(workspace)
+    if in_force is None or release_ids(workspace)[-1] == in_force.release_id:
+        return None
+    latest = releases(workspace)[-1]
+    return None if latest.in_force else latest
+
+
 def release_ids(workspace: Workspace) -> list[str]:
     """The ids on disk, oldest first; without one whose publication was broken off before it came in force."""
     layout = Layout(workspace.marts)
@@ -191,6 +209,7 @@ def _read(layout: Layout, release_id: str) -> Release:
             profile=told["profile"],
             in_force=release_id == _current_id(layout),
             key_id=told.get("key_id"),
+            settings=told.get("settings"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PublishError("release.unreadable", folder=directory, reason=error) from error
@@ -238,8 +257,7 @@ def install(candidate: Path, release_id: str, workspace: Workspace) -> Release:
 def rollback(workspace: Workspace, release_id: str) -> Release:
     """Put an earlier (or later) release in force again; PublishError when it is unknown or not whole.
 
-    Only the link changes: the release that is left stays until retention lets it go, and is not published
-    again unless a run finds something new. Takes the lock.
+    Only the link changes: the release that is left stays until retention lets it go. Takes the lock.
     """
     layout = Layout(workspace.marts)
     with FolderLock(workspace), plainly("publish.step_rollback"):

@@ -1,11 +1,11 @@
 """Tells people how runs end, when it is news: by mail and web hook, from the command line as from Dagster.
 
-    ended(refresh)              a run came to its end: published, nothing new, or stopped
+    ended(refresh)              a run came to its end: published, nothing new, held back, or stopped
     failed(workspace, error)    a run broke, or could not begin
     killed(workspace)           a run that nobody ended is told of (asked by the sensor and before a run)
     watching(workspace)         a context that tells of what breaks inside it
 
-What is news: a stop or a failure whose cause is new or has lasted a day since it was told; the first run that goes
+What is news: a stop or a failure whose cause is new or still there the night after it was told; the first run that goes
 well after one; a delivery that has become overdue, once. What has been told is remembered in `warehouse/alerts.json`,
 together with the latest channels that could be read, so that a broken organisation.yml is told of too.
 
@@ -50,7 +50,8 @@ from dagster_project.settings import (
 STATE_FILE = "alerts.json"
 LOG_FILE = "alerts.log"
 LOG_LINES = 500
-AGAIN_AFTER = timedelta(days=1)
+# By the next night, also where its run is told of a little earlier than the last one was.
+AGAIN_AFTER = timedelta(hours=20)
 CHANNEL_SECONDS = 15
 
 _log = logging.getLogger(__name__)
@@ -99,6 +100,8 @@ def ended(refresh: Refresh) -> None:
         state.wrong = state.wrong or _Wrong(cause=cut_short.run_id, since=cut_short.started)
     if refresh.ending == "stopped":
         _tell_what_is_wrong(words.stopped(refresh, release), state, workspace)
+    elif refresh.ending == "held_back":
+        _tell_what_is_wrong(words.held_back(refresh, release), state, workspace)
     elif state.wrong is not None:
         since = f"{state.wrong.since:%Y-%m-%d %H:%M} UTC"
         if _send(words.works_again(refresh, release, since, cut_short), state.channels, workspace):

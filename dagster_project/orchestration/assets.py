@@ -46,8 +46,8 @@ MARTS_GATE = dg.AssetKey("marts_gate")
     ],
 )
 def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
-    """Files read and standardised, per source and foreign format; nothing at all when nothing is new."""
-    if refresh.run.nothing_new():
+    """Files read and standardised, per source and foreign format; nothing at all when there is nothing to do."""
+    if refresh.run.nothing_to_do():
         return
     refresh.run.prepare()
     for name in (*_CONTRACTS, *ADAPTERS):

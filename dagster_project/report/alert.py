@@ -23,10 +23,10 @@ from dagster_project.flow.releases import PublishError
 from dagster_project.flow.values.identity import mask
 from dagster_project.messages import known_keys, message, outline
 from dagster_project.report.fault import foreseen
-from dagster_project.report.mend import concerned, overdue_lines
+from dagster_project.report.mend import concerned, held_back_lines, overdue_lines
 from dagster_project.settings import Workspace
 
-Kind = Literal["stopped", "failed", "works_again", "overdue"]
+Kind = Literal["stopped", "held_back", "failed", "works_again", "overdue"]
 FAULTS_SHOWN = 20
 
 
@@ -64,6 +64,21 @@ def stopped(refresh: Refresh, release: str | None) -> Alert:
         subject=message("alert.stopped.subject", language, name=refresh.settings.display_name),
         text="\n".join(lines),
         cause=_digest([*causes, *(place for place, _ in faults)]),
+        run_id=refresh.run_id,
+        release=release,
+    )
+
+
+def held_back(refresh: Refresh, release: str | None) -> Alert:
+    """Somebody went back to `release`, and the run published nothing because of it."""
+    language = refresh.settings.language
+    left = refresh.rolled_back_from
+    assert left is not None
+    return Alert(
+        kind="held_back",
+        subject=message("alert.held_back.subject", language, name=refresh.settings.display_name),
+        text="\n\n".join(mask(line) for line in held_back_lines(refresh, release or "–", language)),
+        cause=_digest(["held_back", release or "", left.release_id]),
         run_id=refresh.run_id,
         release=release,
     )

@@ -22,7 +22,7 @@ from dagster_project.messages import message
 from dagster_project.report.doctor import Finding
 from dagster_project.report.explain import SHOWN, Explanation, Record
 from dagster_project.report.explain_line import ExplainedLine, Holding
-from dagster_project.report.mend import concerned, overdue_lines
+from dagster_project.report.mend import concerned, held_back_lines, overdue_lines
 from dagster_project.settings import Workspace
 
 ERRORS_SHOWN = 20
@@ -46,12 +46,16 @@ def _console() -> Console:
     return console
 
 
-def nothing_new(refresh: Refresh) -> None:
-    """Say that the release in force already rests on exactly this."""
+def nothing_to_do(refresh: Refresh) -> None:
+    """Say why the run ended before it began."""
     link = refresh.workspace.marts / "current"
     console = _console()
     _overdue(console, refresh)
-    console.print(message("cli.nothing_new", release=link.resolve().name))
+    if refresh.ending == "held_back":
+        for line in held_back_lines(refresh, link.resolve().name, "sv"):
+            console.print(line)
+    else:
+        console.print(message("cli.nothing_new", release=link.resolve().name))
 
 
 def told(refresh: Refresh) -> None:

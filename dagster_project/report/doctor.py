@@ -296,6 +296,8 @@ def release(case: Case) -> list[Finding]:
     schemas = {"theirs": found.schema_version, "ours": SCHEMA_VERSION}
     if int(found.schema_version) > int(SCHEMA_VERSION):
         return [Finding("release", "newer", "fault", {**named, **schemas})]
+    if (left := releases.rolled_back_from(workspace)) is not None:
+        return [Finding("release", "rolled_back", "notice", {**named, "left": left.release_id})]
     if found.code_version != code_version():
         return [Finding("release", "other_program", arguments={**named, **schemas})]
     return [Finding("release", "right", arguments={**named, "schema": SCHEMA_VERSION})]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dagster_project.flow import validate
+from dagster_project.flow import releases, validate
 from dagster_project.flow.freshness import Due
+from dagster_project.flow.ingest import natural_key
 from dagster_project.flow.refresh import Refresh
 from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
+
+FILES_SHOWN = 20
 
 
 def concerned(verdict: Verdict, refresh: Refresh, language: str) -> list[str]:
@@ -44,6 +47,23 @@ def concerned(verdict: Verdict, refresh: Refresh, language: str) -> list[str]:
         if verdict.name == "required_sources_are_delivered" and is_required and is_empty:
             lines.append(message("cli.required_missing", language, source=name))
     return lines
+
+
+def held_back_lines(refresh: Refresh, in_force: str, language: str) -> list[str]:
+    """Which release somebody went back from, that nothing is published, and what would end that."""
+    left = refresh.rolled_back_from
+    assert left is not None
+    chosen = releases.current(refresh.workspace)
+    between = left.delivered ^ chosen.delivered if chosen else frozenset()
+    names = sorted({file for file, _ in between}, key=natural_key)
+    told = message("held_back.text", language, release=in_force, left=left.release_id)
+    if names:
+        more = f" … (+{len(names) - FILES_SHOWN})" if len(names) > FILES_SHOWN else ""
+        told_files = ", ".join(names[:FILES_SHOWN]) + more
+        mend = message("held_back.files", language, files=told_files)
+    else:
+        mend = message("held_back.no_files", language)
+    return [told, mend, message("held_back.forward", language, left=left.release_id)]
 
 
 def overdue_lines(late: Sequence[Due], language: str) -> list[str]:

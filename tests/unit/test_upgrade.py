@@ -72,7 +72,7 @@ def test_a_newer_program_goes_on_from_an_older_release(
     publish(workspace, SCHEMA_VERSION)
     monkeypatch.setattr("dagster_project.flow.refresh.SCHEMA_VERSION", NEWER)
     with Refresh(workspace, AS_OF, may_publish=False) as refresh:
-        assert not refresh.nothing_new()
+        assert not refresh.nothing_to_do()
         refresh.arrive()
         assert refresh.judge_arrivals(keep=False)
 
