@@ -14,7 +14,7 @@ import polars as pl
 
 from dagster_project.contracts import Column, Source, fold
 from dagster_project.flow.readers import EXTRA, ROW
-from dagster_project.flow.values import WARNINGS, Reading, by_distinct
+from dagster_project.flow.values import WARNINGS, Reading, by_distinct, nothing
 from dagster_project.flow.values.dates import read_dates, read_months
 from dagster_project.flow.values.identity import (
     personal_ids,
@@ -140,18 +140,18 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
         for column in source.columns
         if column.name in places
     }
-    nothing = _nothing(data.height)
+    unsaid = nothing(data.height)
     readings: dict[str, Reading] = {}
     values: dict[str, pl.Series] = {}
     for column in source.columns:
-        given = text.get(column.name, nothing)
+        given = text.get(column.name, unsaid)
         filled = given
         if isinstance(column.default, str) and column.name not in choices.empty_means_no:
             filled = given.fill_null(column.default)
         reading = _read(column, filled, choices)
         if column.personal == "name" and column.personal_id in text:
-            hidden = personal_names(filled, text[column.personal_id], choices.key)
-            reading = Reading(screen_text(hidden), reading.rule, reading.note)
+            hidden = personal_names(reading.value, text[column.personal_id], choices.key)
+            reading = Reading(hidden, reading.rule, reading.note)
         if column.sets_aside:
             unread = reading.rule.is_not_null() & ~reading.rule.is_in(list(WARNINGS))
             set_aside = pl.repeat("set_aside", data.height, dtype=pl.String, eager=True)
@@ -159,8 +159,8 @@ def standardise(batch: pl.DataFrame, header: Sequence[str], source: Source, choi
         readings[column.name] = reading
         values[column.name] = reading.value.alias(column.name)
     at = reference_position(header)
-    given = nothing if at is None else data[f"c{at}"]
-    references = _right(nothing) if at is None else read_references(given, choices.key, source.name)
+    given = unsaid if at is None else data[f"c{at}"]
+    references = _right(unsaid) if at is None else read_references(given, choices.key, source.name)
     frame = pl.DataFrame(values).with_columns(data[ROW], references.value.alias(ANSWERS))
     for column in source.columns:
         if isinstance(column.default, dict):
@@ -243,11 +243,7 @@ def _read(column: Column, text: pl.Series, choices: Choices) -> Reading:
 
 
 def _right(value: pl.Series) -> Reading:
-    return Reading(value, _nothing(len(value)), _nothing(len(value)))
-
-
-def _nothing(height: int) -> pl.Series:
-    return pl.repeat(None, height, dtype=pl.String, eager=True)
+    return Reading(value, nothing(len(value)), nothing(len(value)))
 
 
 def _allowed(column: Column) -> dict[str, str]:

@@ -104,6 +104,29 @@ def test_ranges_are_inclusive() -> None:
     assert reading.rule.to_list() == ["out_of_range", None, None, "out_of_range"]
 
 
+def test_a_number_is_read_the_same_among_others_of_any_form() -> None:
+    words = [
+        "1",
+        "-2,5",
+        "1 234,50",
+        "1\u00a0234,5",
+        "3-",
+        "1.234",
+        "x",
+        None,
+        "0 5",
+        "1,005",
+        "99999999999999999999",
+    ]
+    for kind in ("integer", "year", "decimal", "money"):
+        together = read_numbers(pl.Series(words), kind, ",", least=-2, most=5000)
+        alone = [
+            read_numbers(pl.Series([word], dtype=pl.String), kind, ",", least=-2, most=5000) for word in words
+        ]
+        for part in ("value", "rule", "note"):
+            assert getattr(together, part).to_list() == [getattr(one, part)[0] for one in alone]
+
+
 def test_a_year_has_four_sensible_digits() -> None:
     reading = read_numbers(pl.Series(["2021", "21", "2021-01-01"]), "year", None)
     assert reading.value.to_list() == [2021, None, None]

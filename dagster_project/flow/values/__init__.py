@@ -6,6 +6,7 @@ messages, and which column is of which type.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,21 +29,27 @@ class Reading:
     note: pl.Series
 
 
+@functools.lru_cache(maxsize=16)
+def nothing(height: int) -> pl.Series:
+    """A column of texts without any: what most columns have for a rule and a note. It is as large as any other, and so
+    it is one for all of them; whoever writes in it must clone it.
+    """
+    return pl.repeat(None, height, dtype=pl.String, eager=True)
+
+
 def by_distinct(
     text: pl.Series,
     read: Callable[[str], tuple[Any, str | None, str | None]],
     dtype: pl.DataType | type[pl.DataType],
 ) -> Reading:
     """Read each distinct text once. `read` gives (value, rule, note)."""
-    distinct = text.drop_nulls().unique()
-    results = [read(word) for word in distinct.to_list()]
-    known = pl.DataFrame(
-        {
-            "text": distinct,
-            "value": pl.Series([result[0] for result in results], dtype=dtype),
-            "rule": pl.Series([result[1] for result in results], dtype=pl.String),
-            "note": pl.Series([result[2] for result in results], dtype=pl.String),
-        }
-    )
-    found = text.alias("text").to_frame().join(known, on="text", how="left", maintain_order="left")
-    return Reading(found["value"], found["rule"], found["note"])
+    encoded = text.to_arrow().dictionary_encode()
+    places = pl.Series(encoded.indices)
+    results = [read(word) for word in encoded.dictionary.to_pylist()]
+    value, rule, note = zip(*results, strict=True) if results else ((), (), ())
+
+    def told(what: tuple[str | None, ...]) -> pl.Series:
+        is_said = any(word is not None for word in what)
+        return pl.Series(what, dtype=pl.String).gather(places) if is_said else nothing(len(text))
+
+    return Reading(pl.Series(value, dtype=dtype).gather(places), told(rule), told(note))

@@ -379,7 +379,7 @@ def personal_names(names: pl.Series, ids: pl.Series, key: bytes) -> pl.Series:
     hidden = by_distinct(
         names.filter(persons), lambda name: (person_name(key, name), None, None), pl.String
     ).value
-    return names.scatter(persons.arg_true(), hidden)
+    return names.clone().scatter(persons.arg_true(), hidden)
 
 
 # -- numbers in any text
@@ -452,32 +452,36 @@ def refuse_persons(text: pl.Series, reading: Reading) -> Reading:
 
     An amount of ten digits that looks like one can be written with two decimals.
     """
-    is_read = reading.rule.is_null() | reading.rule.is_in(list(WARNINGS))
-    long = text.zip_with(text.str.len_bytes() >= PERSON_DIGITS, pl.Series([None], dtype=pl.String))
-    suspect = (long.str.contains(MAY_BE_PERSON_AS_AMOUNT) & is_read).fill_null(False)
-    if not suspect.any():
-        return reading
 
     def is_person(word: str) -> tuple[bool, None, None]:
         found = _AS_AMOUNT.fullmatch(_folded(word))
         digits = found["digits"].replace(",", ".") if found else ""
         return mask(digits) != digits, None, None
 
-    persons = suspect & by_distinct(text, is_person, pl.Boolean).value.fill_null(False)
-    refused = pl.select(
-        value=pl.when(~persons).then(reading.value),
-        rule=pl.when(persons).then(pl.lit("personal_number")).otherwise(reading.rule),
-        note=pl.when(~persons).then(reading.note),
+    places = (text.str.len_bytes() >= PERSON_DIGITS).arg_true()
+    places = places.filter(text.gather(places).str.contains(MAY_BE_PERSON_AS_AMOUNT))
+    if places.is_empty():
+        return reading
+    rules = reading.rule.gather(places)
+    is_read = rules.is_null() | rules.is_in(list(WARNINGS))
+    persons = places.filter(is_read & by_distinct(text.gather(places), is_person, pl.Boolean).value)
+    return Reading(
+        reading.value.clone().scatter(persons, pl.Series([None], dtype=reading.value.dtype)),
+        reading.rule.clone().scatter(persons, "personal_number"),
+        reading.note.clone().scatter(persons, None),
     )
-    return Reading(refused["value"], refused["rule"], refused["note"])
 
 
 def _screened(text: pl.Series, screened: Callable[[str], str]) -> pl.Series:
-    suspect = text.str.contains(MAY_HOLD_PERSON).fill_null(False)
-    if not suspect.any():
+    places = (text.str.len_bytes() >= PERSON_DIGITS).arg_true()
+    if places.is_empty():
         return text
-    cleaned = by_distinct(text.filter(suspect), lambda word: (screened(word), None, None), pl.String).value
-    return text.scatter(suspect.arg_true(), cleaned)
+    long = text if len(places) == len(text) else text.gather(places)
+    places = places.filter(long.str.contains(MAY_HOLD_PERSON))
+    if places.is_empty():
+        return text
+    cleaned = by_distinct(text.gather(places), lambda word: (screened(word), None, None), pl.String).value
+    return text.clone().scatter(places, cleaned)
 
 
 def shown(text: pl.Series, is_personal_column: bool) -> pl.Series:

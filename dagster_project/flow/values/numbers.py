@@ -6,12 +6,13 @@ one way only (`evidence`). What cannot be decided is refused, never guessed.
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal
 from typing import Literal
 
 import polars as pl
 
-from dagster_project.flow.values import Reading
+from dagster_project.flow.values import Reading, nothing
 
 Sign = Literal[",", "."]
 NumberType = Literal["integer", "year", "decimal", "money"]
@@ -20,13 +21,21 @@ SIGNIFICANT_DIGITS = 15  # what Excel keeps; more would be binary noise
 MONEY = pl.Decimal(18, 2)
 DECIMAL = pl.Decimal(28, 10)
 YEARS = (1900, 2100)
+_TYPES: dict[NumberType, pl.DataType | type[pl.DataType]] = {
+    "integer": pl.Int64,
+    "year": pl.Int64,
+    "money": MONEY,
+    "decimal": DECIMAL,
+}
 
 _SPACES = "[ \u00a0\u2007\u2009\u202f]"
 _QUOTES = "['\u2019]"
 _GROUPS = f"(?:(?:{_SPACES}[0-9]{{3}})+|(?:{_QUOTES}[0-9]{{3}})+)"
 _LEAD = "[1-9][0-9]{0,2}"  # no group of thousands begins with a zero
 
+# As nearly all numbers are written; with the blanks of thousands, and without.
 SIMPLE = r"^-?[0-9]+(?:[.,][0-9]{1,2})?$"
+SPACED = r"^-?(?:[0-9]+|[1-9][0-9]{0,2}(?: [0-9]{3})+)(?:[.,][0-9]{1,2})?$"
 WHOLE = r"^[0-9]+$"
 GROUPED = rf"^{_LEAD}{_GROUPS}(?:[.,][0-9]+)?$"
 POINTS_THEN_COMMA = rf"^{_LEAD}(?:\.[0-9]{{3}})+,[0-9]+$"
@@ -104,19 +113,48 @@ def read_numbers(
     Rules: unreadable_number, ambiguous_number, not_whole, too_large, out_of_range, unreadable_year; and the
     warning rounded (more decimals than the type keeps; halves away from zero).
     """
-    is_simple = bool(text.str.contains(SIMPLE).all(ignore_nulls=True))
-    plain = _simply(text.alias("t")) if is_simple else _plain(text.alias("t"), sign)
-    frame = plain.lazy()
+    if kind == "year":
+        least, most = (YEARS[0] if least is None else least), (YEARS[1] if most is None else most)
+    matches, plain = _simply(text)
+    if kind in ("money", "decimal"):
+        plain = plain.str.replace(",", ".", literal=True)
+    value = plain.cast(_TYPES[kind], strict=False)
+    fine = text.is_null() | (matches & value.is_not_null() & _within(value, least, most))
+    if fine.all():
+        return Reading(value, nothing(len(text)), nothing(len(text)))
+    places = (~fine).arg_true()
+    closely = _closely(text.gather(places), kind, sign, least, most)
+    return Reading(
+        value.scatter(places, closely.value),
+        nothing(len(text)).clone().scatter(places, closely.rule),
+        nothing(len(text)).clone().scatter(places, closely.note),
+    )
+
+
+def _simply(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Which numbers are written as nearly all are, and those without blanks."""
+    matches = text.str.contains(SIMPLE)
+    if matches.all() or not text.filter(~matches).str.contains(" ", literal=True).any():
+        return matches, text
+    return text.str.contains(SPACED), text.str.replace_all(" ", "", literal=True)
+
+
+def _within(value: pl.Series, least: float | None, most: float | None) -> pl.Series:
+    if least is None and most is None:
+        return value.is_not_null()
+    number = value.cast(pl.Float64)
+    return number.is_between(-math.inf if least is None else least, math.inf if most is None else most)
+
+
+def _closely(
+    text: pl.Series, kind: NumberType, sign: Sign | None, least: float | None, most: float | None
+) -> Reading:
+    """What `read_numbers` tells, however the numbers are written."""
+    frame = _plain(text.alias("t"), sign).lazy()
     if kind in ("integer", "year"):
         frame = frame.with_columns(
             value=pl.col("plain").str.replace(r"\.0+$", "").cast(pl.Int64, strict=False),
             not_whole=pl.col("plain").str.contains(r"\.[0-9]*[1-9]"),
-            rounded=pl.lit(False),
-        )
-    elif is_simple:  # two decimals at most, which every type keeps
-        frame = frame.with_columns(
-            value=pl.col("plain").cast(MONEY if kind == "money" else DECIMAL, strict=False),
-            not_whole=pl.lit(False),
             rounded=pl.lit(False),
         )
     else:
@@ -124,8 +162,6 @@ def read_numbers(
         frame = frame.with_columns(
             rounded=pl.col("plain").str.contains(rf"\.[0-9]{{{kept}}}[0-9]*[1-9]"), not_whole=pl.lit(False)
         ).with_columns(value=_exact("plain", kept))
-    if kind == "year":
-        least, most = (YEARS[0] if least is None else least), (YEARS[1] if most is None else most)
     outside = pl.lit(False)
     if least is not None:
         outside = outside | (pl.col("value").cast(pl.Float64) < least)
@@ -160,12 +196,6 @@ def _exact(column: str, decimals: int) -> pl.Expr:
     cut = pl.col(column).str.replace(rf"(\.[0-9]{{{decimals + 1}}})[0-9]+$", "${1}")
     rounded = cut.cast(pl.Decimal(38, decimals + 1), strict=False).round(decimals, mode="half_away_from_zero")
     return pl.when(pl.col("rounded")).then(rounded.cast(target, strict=False)).otherwise(exact)
-
-
-def _simply(text: pl.Series) -> pl.DataFrame:
-    """As `_plain`, where every text is a simple number."""
-    plain = pl.col("t").str.replace(",", ".", literal=True)
-    return text.to_frame().select(plain=plain, rule=pl.lit(None, dtype=pl.String))
 
 
 def _plain(text: pl.Series, sign: Sign | None) -> pl.DataFrame:
