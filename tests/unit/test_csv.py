@@ -1,6 +1,7 @@
 """Delimited text in the forms in which systems write it."""
 
 import gzip
+import itertools
 from pathlib import Path
 
 import polars as pl
@@ -110,6 +111,56 @@ def test_the_fast_and_the_exact_way_give_the_same_rows(tmp_path: Path) -> None:
     layout = reader._layout(tmp_path / "a.csv", score)
     reader._read_exactly(tmp_path / "a.csv", layout, tmp_path / "exact.parquet")
     assert pl.read_parquet(tmp_path / "exact.parquet").rows() == fast
+
+
+@pytest.mark.parametrize("blank", [*" \t\v\f\x85\xa0", *"\u1680\u2003\u2029\u205f\u3000"])
+@pytest.mark.parametrize("many", [0, 1000])
+def test_a_blank_around_a_cell_is_seen_in_whichever_column_and_wherever_the_file_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blank: str, many: int
+) -> None:
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 7)
+    monkeypatch.setattr(reader, "MANY_BLANKS", many)
+    for column, cell in itertools.product(range(3), ("{0}b", "b{0}", "{0}", "{0}{0}b b{0}")):
+        line = ["1", "å", "é"]
+        line[column] = cell.format(blank)
+        content = "id;name;amount\n" + "1;a b;2\n" * 50 + ";".join(line) + "\n3;c;Å"
+        fast = read(tmp_path, content)
+        assert isinstance(fast.content, pl.DataFrame)
+        layout = reader._layout(tmp_path / "a.csv", score)
+        reader._read_exactly(tmp_path / "a.csv", layout, tmp_path / "exact.parquet")
+        assert rows(fast) == pl.read_parquet(tmp_path / "exact.parquet").rows()
+        assert rows(fast)[50][column] == (line[column].strip() or None)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_wherever_a_file_is_cut_its_rows_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, end: str
+) -> None:
+    monkeypatch.setattr(reader, "CHUNK_BYTES", 7)
+    content = (PLAIN + '3;"Cia";5 €\n').replace("\n", end).encode(encoding)
+    assert rows(read(tmp_path, content)) == [*ROWS, ("3", "Cia", "5 €", 4, None)]
+
+
+def test_a_return_inside_a_line_is_seen_where_the_file_is_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "id;name;amount\r\n1;a\rb;2\r\n2;c;3\r\n"
+    expected = rows(read(tmp_path, content))
+    for size in range(1, 20):
+        monkeypatch.setattr(reader, "CHUNK_BYTES", size)
+        assert (
+            rows(read(tmp_path, content))
+            == expected
+            == [("1", "a b", "2", 2, None), ("2", "c", "3", 3, None)]
+        )
+
+
+def test_a_row_beyond_the_headings_far_down_is_kept_apart(tmp_path: Path) -> None:
+    content = "id;name;amount\n" + "1;a;2\n" * 5000 + "2;b;3;x;y\n" + "3;c;4\n" * 5000
+    table = read(tmp_path, content)
+    assert rows(table)[5000] == ("2", "b", "3", 5002, "x | y")
+    assert table.rows == 10_001
 
 
 def test_other_line_separators_of_unicode_are_characters(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ taking the memory or the disk of the run. What does not belong here: contracts, 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,11 +139,16 @@ def refuse_swollen(packed: int, unpacked: int, most: int) -> None:
         raise UnreadableDelivery("too_large_unpacked")
 
 
-def tidy(frame: pl.LazyFrame, width: int, extra: Sequence[str]) -> pl.LazyFrame:
+def tidy(
+    frame: pl.LazyFrame, width: int, extra: Sequence[str], trim: Container[int] | None = None
+) -> pl.LazyFrame:
     """Cells trimmed, empty ones null, cells beyond the headings gathered in `_extra`; blank rows are still
-    there.
+    there. `trim`: the positions of the columns that need it, where that is known.
     """
-    names = columns_of(width)
+    cells = [
+        _trimmed(pl.col(name)) if trim is None or position in trim else pl.col(name)
+        for position, name in enumerate(columns_of(width))
+    ]
     gathered = (
         pl.concat_str(
             [_trimmed(pl.col(name)) for name in extra], separator=EXTRA_SEPARATOR, ignore_nulls=True
@@ -152,7 +157,7 @@ def tidy(frame: pl.LazyFrame, width: int, extra: Sequence[str]) -> pl.LazyFrame:
         else pl.lit(None, dtype=pl.String)
     )
     return frame.select(
-        *(_trimmed(pl.col(name)) for name in names),
+        *cells,
         pl.col(ROW).cast(pl.Int64),
         _trimmed(gathered).alias(EXTRA),
     )
