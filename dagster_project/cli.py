@@ -63,7 +63,10 @@ def _chosen(context: click.Context, _parameter: click.Parameter, value: Path | N
 
 def _option_data(command: Callable[..., Any]) -> Callable[..., Any]:
     option = click.option(
-        "--data", type=click.Path(path_type=Path), callback=_chosen, help=_help("cli.help.data")
+        "--data",
+        type=click.Path(path_type=Path, readable=False),
+        callback=_chosen,
+        help=_help("cli.help.data"),
     )
     return option(command)
 

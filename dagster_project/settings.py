@@ -241,10 +241,13 @@ def load_settings(path: Path) -> Settings:
             f"{path}: filen saknas; skapa den med minst organisation och members "
             f"/ the file is missing; create it with at least organisation and members"
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SettingsError(
-            f"{path}: filen kan inte läsas (UTF-8) / cannot be read as UTF-8: {error}"
+            f"{path}: filen kan inte läsas ({error.strerror}); ge kontot som kör rätt att läsa den "
+            f"/ cannot be read; let the account that runs read it"
         ) from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: är inte skriven i UTF-8 / is not written in UTF-8: {error}") from error
     try:
         document = yaml.safe_load(text)
     except yaml.YAMLError as error:

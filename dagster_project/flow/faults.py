@@ -7,6 +7,7 @@ from dbt. Here they become one message key each. What does not belong here: what
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,9 @@ BY_WORDS = (
     ("out of memory", "publish.out_of_memory"),
     ("disk i/o error", "publish.failed"),
 )
+NAMED_IN_WORDS = re.compile(
+    r'"(?P<quoted>[^"\n]*/[^"\n]*)"|\(os error \d+\): (?P<last>[^\n]+)$', re.MULTILINE
+)
 FULL_BELOW = 1 << 20  # bytes: with less free than this, a write that failed failed for want of room
 
 
@@ -49,10 +53,12 @@ def fault_key(error: BaseException, folder: Path | None = None) -> str | None:
 
 
 def place_of(error: BaseException) -> str | None:
-    """The file that the fault is about, where it says so."""
+    """The file that the fault is about, where it says so: as Python does, or as DuckDB and polars put it in words."""
     for link in chain(error):
         if isinstance(link, OSError) and (link.filename2 or link.filename):
             return str(link.filename2 or link.filename)
+        if _key_of(link) is not None and (told := NAMED_IN_WORDS.search(str(link))):
+            return told["quoted"] or told["last"]
     return None
 
 

@@ -211,6 +211,8 @@ def _read(layout: Layout, release_id: str) -> Release:
             key_id=told.get("key_id"),
             settings=told.get("settings"),
         )
+    except PermissionError as error:
+        raise PublishError("release.closed", file=error.filename) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PublishError("release.unreadable", folder=directory, reason=error) from error
 

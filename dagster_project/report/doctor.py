@@ -211,7 +211,7 @@ def rights(case: Case) -> list[Finding]:
     if not (workspace.secrets / KEY_FILE).exists():
         written.append(workspace.secrets)
     for folder in written:
-        if shut := list(_not_writable(folder)):
+        if shut := list(_not_writable(folder, sealed=folder == workspace.marts)):
             arguments: dict[str, object] = {"count": len(shut), "path": shut[0]}
             findings.append(Finding("rights", "no_writing", "fault", arguments))
     owner = workspace.root.stat().st_uid
@@ -220,9 +220,9 @@ def rights(case: Case) -> list[Finding]:
     return findings or [Finding("rights", "right")]
 
 
-def _not_writable(folder: Path) -> Iterator[Path]:
-    """What may not be written from here down: folders, and files where they are not sealed on purpose as those of a
-    release are; of a folder that is not there, the one that it would be in.
+def _not_writable(folder: Path, sealed: bool) -> Iterator[Path]:
+    """What may not be written from here down; of a folder that is not there, the one that it would be in. `sealed`:
+    files that nobody may write are so on purpose, as those of a release are.
     """
     if not folder.exists():
         parent = next(above for above in folder.parents if above.exists())
@@ -234,7 +234,8 @@ def _not_writable(folder: Path) -> Iterator[Path]:
             yield Path(path)
         for file in (Path(path, name) for name in files):
             mode = file.lstat().st_mode
-            if stat.S_ISREG(mode) and mode & stat.S_IWUSR and not os.access(file, os.W_OK):
+            is_sealed = sealed and not mode & stat.S_IWUSR
+            if stat.S_ISREG(mode) and not is_sealed and not os.access(file, os.W_OK):
                 yield file
 
 

@@ -10,10 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from dagster_project.flow.releases import current, verify
@@ -23,7 +22,6 @@ from tests.e2e.conftest import RUN_SECONDS, Command
 
 COMMAND = (sys.executable, "-m", "dagster_project.cli")
 IS_ROOT = os.geteuid() == 0
-NOBODY = 65534
 MEGABYTE = 1 << 20
 ONE_MORE = BASE["procurements/p.csv"] + "P3;Kakao;K1;open;2021-02-10;2021-04-01\n"
 
@@ -162,40 +160,96 @@ def test_a_disk_that_has_no_room_for_another_release_keeps_the_one_that_is_there
         disk.close()
 
 
-@pytest.fixture
-def open_to_all() -> Iterator[Path]:
-    """A folder that another account may pass through."""
-    with tempfile.TemporaryDirectory(prefix="mattstock-test-") as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+def with_rights_that_bind(*command: object) -> list[str]:
+    """The command as an account that rights bind; root without its way around them."""
+    if not IS_ROOT:
+        return [str(word) for word in command]
+    bound = [
+        "setpriv",
+        *(f"--{which}=-dac_override,-dac_read_search" for which in ("bounding-set", "inh-caps")),
+    ]
+    if subprocess.run([*bound, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root cannot be bound by rights here")
+    return [*bound, "--", *map(str, command)]
 
 
-@pytest.mark.parametrize("closed", ["", "warehouse", "marts", "secrets"])
-def test_missing_rights_are_named_at_the_start_and_the_release_stands(
-    base: Workspace, open_to_all: Path, closed: str
+def bound(command: str, workspace: Workspace) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        with_rights_that_bind(*COMMAND, command, "--data", workspace.root),
+        capture_output=True, text=True, timeout=RUN_SECONDS, check=False,
+    )  # fmt: skip
+
+
+# What is closed, how, and the place that is named where it is another.
+CLOSED = {
+    "": (0o500, "warehouse"),
+    "warehouse": (0o500, "warehouse"),
+    "marts": (0o500, "marts"),
+    "secrets": (0, "secrets"),
+    "raw": (0, "raw"),
+    "organisation.yml": (0, "organisation.yml"),
+    "marts/current/release.json": (0, "release.json"),
+    "marts/current/procurement.duckdb": (0, "procurement.duckdb"),
+}
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_missing_rights_are_named_and_the_release_stands(
+    base: Workspace, tmp_path: Path, closed: str
 ) -> None:
-    workspace = Workspace(open_to_all / "data")
+    workspace = Workspace(tmp_path / "data")
     shutil.copytree(base.root, workspace.root, symlinks=True)
-    as_nobody: list[str] = []
-    if IS_ROOT:  # whom no rights bind: the run is another account's, which owns all but what is closed
-        as_nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
-        if subprocess.run([*as_nobody, *COMMAND, "--version"], capture_output=True, check=False).returncode:
-            pytest.skip("another account cannot start the program here")
-        for path in [workspace.root, *workspace.root.rglob("*")]:
-            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     before = current(workspace)
     assert before is not None
     shutil.rmtree(workspace.warehouse)
-    if closed != "":
-        (workspace.root / closed).mkdir(exist_ok=True)
-    (workspace.root / closed).chmod(0o500 if closed != "secrets" else 0)
+    place = workspace.root / closed
+    if closed == "warehouse":
+        place.mkdir()
+    mode, named = CLOSED[closed]
+    was = place.stat().st_mode
+    place.chmod(mode)
     try:
-        done = subprocess.run(
-            [*as_nobody, *COMMAND, "run", "--data", str(workspace.root)],
-            capture_output=True, text=True, timeout=RUN_SECONDS, check=False, cwd=open_to_all,
-        )  # fmt: skip
+        done = bound("run", workspace)
     finally:
-        (workspace.root / closed).chmod(0o700)
-    check_told(done, str(workspace.root / closed) if closed else str(workspace.warehouse))
-    assert "rätt" in done.stderr or "får skriva" in done.stderr
+        place.chmod(was)
+    check_told(done, named, "rätt" if closed != "warehouse" and closed else "får skriva")
+    check_stands(workspace, before.release_id)
+
+
+def test_a_delivery_that_may_not_be_read_is_refused_alone_and_named(base: Workspace, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path / "data")
+    shutil.copytree(base.root, workspace.root, symlinks=True)
+    before = current(workspace)
+    assert before is not None
+    shut = []
+    for name in (
+        "participants/e.csv",
+        "participants/e.xlsx",
+        "invoices/e.xml",
+        "notices/e.xml",
+        "lots/f/g.csv",
+    ):
+        path = workspace.raw / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(BASE["participants/d.csv"], encoding="utf-8")
+        shut.append(path.parent if name.startswith("lots") else path)
+        shut[-1].chmod(0)
+    try:
+        done = bound("run", workspace)
+    finally:
+        for path in shut:
+            path.chmod(0o700)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    for path in shut:
+        told = f"{path.relative_to(workspace.root)}: kontot som kör får inte läsa filen eller mappen"
+        assert told in " ".join(done.stdout.split())
+    [rejected] = (workspace.marts / "rejected").iterdir()
+    with duckdb.connect(str(rejected / "procurement.duckdb"), read_only=True) as reader:
+        named = reader.execute(
+            "select file from data_quality_issues where rule = 'file.no_rights' and is_open"
+        ).fetchall()
+        read = reader.execute("select rows_accepted from data_quality_summary where file like '%/d.csv'")
+        assert read.fetchall() == [(3,)]
+    assert {file for (file,) in named} == {str(path.relative_to(workspace.root)) for path in shut}
     check_stands(workspace, before.release_id)

@@ -84,3 +84,15 @@ def test_what_nobody_foresaw_is_neither_disk_nor_rights(tmp_path: Path) -> None:
     assert fault_key(ZeroDivisionError("division by zero"), tmp_path) is None
     assert place_of(ZeroDivisionError("x")) is None
     assert reason_of(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        PermissionError("Permission denied (os error 13): /srv/with space/a.csv"),
+        duckdb.IOException('IO Error: Cannot open file "/srv/with space/a.csv": Permission denied'),
+    ],
+)
+def test_the_place_is_told_also_where_a_library_hides_it_in_words(told: Exception) -> None:
+    assert fault_key(told) == "publish.no_rights"
+    assert place_of(told) == "/srv/with space/a.csv"
