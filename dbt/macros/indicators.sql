@@ -21,3 +21,28 @@
         {%- endfor -%}
     {%- endif -%}
 {%- endmacro %}
+
+{#- The evidence of an indicator over the ledger, enough for sums by month, with how many records each row stands for.
+    Where it is over the ledger's lines, its own SQL is put over their cells: fewer rows, and the same sums. A model that
+    calls this depends on `int_ledger_cells`. -#}
+{% macro evidence_by_month(kpi_id) -%}
+    {%- set lines, cells = "ref('fct_invoice_line')", "ref('int_ledger_cells')" -%}
+    {%- set code = graph.nodes['model.mattstock.kpi_' ~ kpi_id].raw_code -%}
+    {%- if lines in code -%}
+        (
+            select
+                * exclude (source_row),
+                source_row as records
+            from (
+                {{ render(code.replace(lines, cells)) }}
+            )
+        )
+    {%- else -%}
+        (
+            select
+                *,
+                1 as records
+            from {{ ref('kpi_' ~ kpi_id) }}
+        )
+    {%- endif -%}
+{%- endmacro %}

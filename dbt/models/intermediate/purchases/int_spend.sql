@@ -5,54 +5,33 @@
 
 with
 
--- Read twice more for the few long invoices, and too large to be kept in between.
-invoice_lines as not materialized (
+cells as (
     select
-        buyer_unit_id,
-        fiscal_year,
-        invoice_id,
-        line_no,
-        cast(date_trunc('quarter', booking_date) as date) as quarter_start,
-        category_code,
-        supplier_id,
-        compliance_class,
-        contract_id,
-        amount_net
-    from {{ ref('fct_invoice_line') }}
+        *,
+        cast(date_trunc('quarter', booking_date) as date) as quarter_start
+    from {{ ref('int_ledger_cells') }}
 ),
 
--- Most invoices have one line, number 1, which needs no further look.
+-- An invoice of several lines is counted once in a cell, at the contract of its first line there.
 long_invoices as (
-    select distinct
-        buyer_unit_id,
-        fiscal_year,
-        invoice_id
-    from invoice_lines
-    where line_no <> 1
-),
-
--- Every line of an invoice after its first in the same cell: the invoice is counted there already.
-further_lines as (
     select
         {% for column in cell %}
-        invoice_lines.{{ column }},
+        {{ column }},
         {% endfor %}
-        invoice_lines.contract_id
-    from invoice_lines
-    inner join long_invoices
-        on
-            invoice_lines.buyer_unit_id = long_invoices.buyer_unit_id
-            and invoice_lines.fiscal_year = long_invoices.fiscal_year
-            and invoice_lines.invoice_id = long_invoices.invoice_id
-    qualify
-        row_number() over (
-            partition by
-                {% for column in cell %}
-                invoice_lines.{{ column }},
-                {% endfor %}
-                invoice_lines.invoice_id
-            order by invoice_lines.line_no
-        ) > 1
+        invoice_id,
+        struct_extract(min_by(struct_pack(contract_id := contract_id), line_no), 'contract_id') as contract_id
+    from (
+        select
+            *,
+            cast(date_trunc('quarter', booking_date) as date) as quarter_start
+        from {{ ref('fct_invoice_line') }}
+        where not is_only_line
+    ) as invoice_lines
+    group by
+        {% for column in cell %}
+        {{ column }},
+        {% endfor %}
+        invoice_id
 )
 
 select
@@ -69,8 +48,8 @@ from (
         {% endfor %}
         contract_id,
         amount_net,
-        1 as counted
-    from invoice_lines
+        single_line_invoices as counted
+    from cells
     union all
     select
         {% for column in cell %}
@@ -78,7 +57,7 @@ from (
         {% endfor %}
         contract_id,
         cast(0 as decimal(18, 2)) as amount_net,
-        -1 as counted
-    from further_lines
+        1 as counted
+    from long_invoices
 ) as counted_lines
 group by all

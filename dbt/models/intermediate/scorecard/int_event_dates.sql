@@ -2,6 +2,7 @@
 -- noqa: disable=LT02, LT05, ST03, RF02
 -- The first and last day on which some evidence is placed. One row; NULL where there is none.
 {{ depends_on_every_indicator() }}
+-- depends_on: {{ ref('int_ledger_cells') }}
 {{ config(materialized='table') }}
 select
     min(dates.event_date) as first_date,
@@ -17,7 +18,7 @@ from (
             union all
             (
                 select unnest([min(event_date), max(event_date)]) as event_date
-                from {{ ref('kpi_' ~ kpi_id) }}
+                from {{ evidence_by_month(kpi_id) }}
                 where
                     event_date <= (select as_of from {{ source('run', 'settings') }})
                     and '{{ kpi_id }}' in (select kpi_id from {{ ref('kpi_catalogue') }} where is_live)

@@ -3,6 +3,7 @@
 -- One row per indicator, member, group, month and record, for figures that do not add up over months: distinct
 -- counts, medians and states on a day. The published combinations only.
 {{ depends_on_every_indicator() }}
+-- depends_on: {{ ref('int_ledger_cells') }}
 {{ config(materialized='table') }}
 with
 catalogue as (select * from {{ ref('kpi_catalogue') }} where is_live),
@@ -51,7 +52,7 @@ ledgers as (
                 cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight,
                 cast(null as date) as counts_from,
                 cast(null as date) as counts_until
-            from {{ ref('kpi_' ~ kpi_id) }}
+            from {{ evidence_by_month(kpi_id) }}
             where event_date <= (select settings.as_of from settings)
             group by all
         {% endif %}

@@ -4,6 +4,7 @@
 -- cluster: enough for the figure, its coverage and its interval. The clusters are suppliers, put at random into so many
 -- groups that their spread is known and so few that what follows does not grow with the ledger.
 {{ depends_on_every_indicator() }}
+-- depends_on: {{ ref('int_ledger_cells') }}
 {{ config(materialized='table') }}
 with
 settings as (select as_of from {{ source('run', 'settings') }}),
@@ -23,10 +24,10 @@ ledgers as (
                 cast(date_trunc('month', event_date) as date) as month_start,
                 cast(sum(numerator) filter (where exclusion is null) as decimal(38, 10)) as numerator,
                 cast(sum(denominator) filter (where exclusion is null) as decimal(38, 10)) as denominator,
-                count(*) filter (where exclusion is null) as counted,
+                cast(sum(records) filter (where exclusion is null) as bigint) as counted,
                 cast(sum(known_weight) as decimal(38, 10)) as known_weight,
                 cast(sum(unknown_weight) as decimal(38, 10)) as unknown_weight
-            from {{ ref('kpi_' ~ kpi_id) }}
+            from {{ evidence_by_month(kpi_id) }}
             where event_date <= (select settings.as_of from settings)
             group by all
         {% endif %}

@@ -9,53 +9,40 @@ invoice_lines as not materialized (
     select * from {{ ref('fct_invoice_line') }}
 ),
 
--- Most invoices have one line, number 1, which needs no grouping.
-long_invoices as (
-    select distinct
-        buyer_unit_id,
-        fiscal_year,
-        invoice_id
-    from invoice_lines
-    where line_no <> 1
-),
-
 summed as (
     select
-        invoice_lines.buyer_unit_id,
-        invoice_lines.fiscal_year,
-        invoice_lines.invoice_id,
-        any_value(invoice_lines.member_code) as member_code,
-        sum(invoice_lines.amount_net) as total_amount,
+        buyer_unit_id,
+        fiscal_year,
+        invoice_id,
+        any_value(member_code) as member_code,
+        sum(amount_net) as total_amount,
         {% for class in classes %}
-        sum(invoice_lines.amount_net)
-        filter (where invoice_lines.compliance_class = '{{ class }}') as {{ class }}_amount,
+        sum(amount_net)
+        filter (where compliance_class = '{{ class }}') as {{ class }}_amount,
         {% endfor %}
-        sum(abs(invoice_lines.amount_net))
-        filter (where invoice_lines.compliance_class not in ('excluded', 'unclassified'))
+        sum(abs(amount_net))
+        filter (where compliance_class not in ('excluded', 'unclassified'))
             as classified_gross_amount,
-        sum(abs(invoice_lines.amount_net))
-        filter (where invoice_lines.compliance_class = 'unclassified') as unclassified_gross_amount,
+        sum(abs(amount_net))
+        filter (where compliance_class = 'unclassified') as unclassified_gross_amount,
         max_by(
             struct_pack(
-                category_group := invoice_lines.category_group,
-                supplier_id := invoice_lines.supplier_id,
-                booking_date := invoice_lines.booking_date,
-                source_file := invoice_lines.source_file,
-                source_row := invoice_lines.source_row
+                category_group := category_group,
+                supplier_id := supplier_id,
+                booking_date := booking_date,
+                source_file := source_file,
+                source_row := source_row
             ),
-            {{ largest_first('invoice_lines.amount_net', 'invoice_lines.line_no') }}
+            {{ largest_first('amount_net', 'line_no') }}
         ) as largest_line,
-        {{ is_one_value('invoice_lines.supplier_id') }} as is_one_supplier,
-        {{ is_one_value('invoice_lines.category_group') }} as is_one_group,
-        date_trunc('month', min(invoice_lines.booking_date))
-        = date_trunc('month', max(invoice_lines.booking_date)) as is_one_month
+        {{ is_one_value('supplier_id') }} as is_one_supplier,
+        {{ is_one_value('category_group') }} as is_one_group,
+        date_trunc('month', min(booking_date))
+        = date_trunc('month', max(booking_date)) as is_one_month
     from invoice_lines
-    inner join long_invoices
-        on
-            invoice_lines.buyer_unit_id = long_invoices.buyer_unit_id
-            and invoice_lines.fiscal_year = long_invoices.fiscal_year
-            and invoice_lines.invoice_id = long_invoices.invoice_id
-    group by invoice_lines.buyer_unit_id, invoice_lines.fiscal_year, invoice_lines.invoice_id
+    -- Most invoices have one line, which needs no grouping.
+    where not is_only_line
+    group by buyer_unit_id, fiscal_year, invoice_id
 ),
 
 weighed as (
@@ -98,41 +85,34 @@ select
 from weighed
 union all
 select
-    invoice_lines.buyer_unit_id,
-    invoice_lines.fiscal_year,
-    invoice_lines.invoice_id,
-    invoice_lines.member_code,
-    invoice_lines.category_group,
-    invoice_lines.supplier_id,
-    invoice_lines.booking_date,
-    invoice_lines.compliance_class as largest_class,
-    invoice_lines.amount_net < 0 as is_credit_note,
+    buyer_unit_id,
+    fiscal_year,
+    invoice_id,
+    member_code,
+    category_group,
+    supplier_id,
+    booking_date,
+    compliance_class as largest_class,
+    amount_net < 0 as is_credit_note,
     {% for class in classes %}
-    invoice_lines.compliance_class = '{{ class }}' as has_{{ class }},
+    compliance_class = '{{ class }}' as has_{{ class }},
     {% endfor %}
     cast(
         case
-            when invoice_lines.compliance_class in ('excluded', 'unclassified') then 0
-            else abs(invoice_lines.amount_net)
+            when compliance_class in ('excluded', 'unclassified') then 0
+            else abs(amount_net)
         end as decimal(18, 2)
     ) as classified_gross_amount,
     cast(
         case
-            when invoice_lines.compliance_class = 'unclassified' then abs(invoice_lines.amount_net)
+            when compliance_class = 'unclassified' then abs(amount_net)
             else 0
         end as decimal(18, 2)
     ) as unclassified_gross_amount,
     true as is_one_supplier,
     true as is_one_group,
     true as is_one_month,
-    invoice_lines.source_file,
-    invoice_lines.source_row
+    source_file,
+    source_row
 from invoice_lines
-left join long_invoices
-    on
-        invoice_lines.buyer_unit_id = long_invoices.buyer_unit_id
-        and invoice_lines.fiscal_year = long_invoices.fiscal_year
-        and invoice_lines.invoice_id = long_invoices.invoice_id
-where
-    invoice_lines.line_no = 1
-    and long_invoices.invoice_id is null
+where is_only_line

@@ -20,9 +20,14 @@ supplier_categories as (
     select * from {{ ref('int_supplier_categories') }}
 ),
 
+long_invoices as (
+    select * from {{ ref('int_long_invoices') }}
+),
+
 classified as (
     select
         choices.*,
+        long_invoices.invoice_id is null as is_only_line,
         case
             when choices.is_excluded then 'excluded'
             when choices.supplier_id is null then 'unclassified'
@@ -39,6 +44,11 @@ classified as (
             else 'no_contract'
         end as first_reason
     from choices
+    left join long_invoices
+        on
+            choices.buyer_unit_id = long_invoices.buyer_unit_id
+            and choices.fiscal_year = long_invoices.fiscal_year
+            and choices.invoice_id = long_invoices.invoice_id
     left join over_ceiling_lines
         on
             choices.buyer_unit_id = over_ceiling_lines.buyer_unit_id
@@ -69,6 +79,7 @@ select
     fiscal_year,
     invoice_id,
     line_no,
+    is_only_line,
     member_code,
     supplier_id,
     supplier_name,

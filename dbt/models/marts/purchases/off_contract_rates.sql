@@ -5,11 +5,11 @@
 
 with
 
--- The ledger and its invoices are read several times, and too large to be kept in between.
-invoice_lines as not materialized (
-    select * from {{ ref('fct_invoice_line') }}
+cells as (
+    select * from {{ ref('int_ledger_cells') }}
 ),
 
+-- Read several times, and too large to be kept in between.
 invoices as not materialized (
     select * from {{ ref('fct_invoice') }}
 ),
@@ -29,7 +29,7 @@ amounts_by_{{ level }} as (
         sum(amount_net) filter (where compliance_class = '{{ class }}') as {{ class }}_amount,
         {% endfor %}
         {{ column }} as place
-    from invoice_lines
+    from cells
     group by all
 ),
 
@@ -78,10 +78,11 @@ spread_lines as (
         invoices.is_one_month,
         invoices.is_one_group,
         invoices.is_one_supplier
-    from invoice_lines
+    from {{ ref('fct_invoice_line') }} as invoice_lines
     inner join invoices
         on
-            not (invoices.is_one_month and invoices.is_one_group and invoices.is_one_supplier)
+            not invoice_lines.is_only_line
+            and not (invoices.is_one_month and invoices.is_one_group and invoices.is_one_supplier)
             and invoice_lines.buyer_unit_id = invoices.buyer_unit_id
             and invoice_lines.fiscal_year = invoices.fiscal_year
             and invoice_lines.invoice_id = invoices.invoice_id

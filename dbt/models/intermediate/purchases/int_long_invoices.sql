@@ -1,0 +1,18 @@
+with
+
+settings as (
+    select * from {{ source('run', 'settings') }}
+),
+
+invoices as (
+    select * from {{ ref('stg_invoices') }}
+)
+
+select distinct
+    buyer_unit_id,
+    fiscal_year,
+    invoice_id
+from invoices
+where
+    line_no <> 1
+    and booking_date <= (select settings.as_of from settings)
