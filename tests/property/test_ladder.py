@@ -509,7 +509,7 @@ def warehouse(worlds: list[World], tmp_path_factory: pytest.TempPathFactory) -> 
     write_world_tables(workspace, worlds)
     indicators = [f"kpi_{figure}" for figure in FIGURES]
     for command in (
-        ["run", "--select", "+fct_invoice", "int_ceiling_bounds", "off_contract_rates"],
+        ["run", "--select", "+fct_invoice", "int_ledger_cells", "int_ceiling_bounds", "off_contract_rates"],
         ["compile", "--select", *indicators],
     ):
         outcome = dbt_in(workspace, *command)

@@ -1,3 +1,6 @@
+{# A table, so that its size is known: taken for the larger side of the ledger's join it would cost a run's memory. #}
+{{ config(materialized='table') }}
+
 with
 
 settings as (

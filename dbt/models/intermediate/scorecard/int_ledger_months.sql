@@ -46,18 +46,27 @@ ledgers as (
             null as unknown_weight
         where false
     {% endif %}
+),
+
+-- The digest is taken once of each cluster, not of each of its months.
+groups as (
+    select
+        cluster_id,
+        {{ random_group('cluster_id') }} as random_group
+    from (select distinct cluster_id from ledgers) as clusters
 )
 
 select
-    kpi_id,
-    member_code,
-    category_group,
-    {{ random_group('cluster_id') }} as cluster_id,
-    month_start,
-    sum(numerator) as numerator,
-    sum(denominator) as denominator,
-    sum(counted) as counted,
-    sum(known_weight) as known_weight,
-    sum(unknown_weight) as unknown_weight
+    ledgers.kpi_id,
+    ledgers.member_code,
+    ledgers.category_group,
+    groups.random_group as cluster_id,
+    ledgers.month_start,
+    sum(ledgers.numerator) as numerator,
+    sum(ledgers.denominator) as denominator,
+    sum(ledgers.counted) as counted,
+    sum(ledgers.known_weight) as known_weight,
+    sum(ledgers.unknown_weight) as unknown_weight
 from ledgers
+left join groups on ledgers.cluster_id = groups.cluster_id
 group by all
