@@ -1,6 +1,6 @@
 {#- Sorting key of an invoice's lines: the largest absolute amount, else the smallest line number, is the greatest key. -#}
 {% macro largest_first(amount, line_no) -%}
-    cast(abs({{ amount }}) * 100 as decimal(38, 0)) * 10000000000 - {{ line_no }}
+    cast(abs({{ amount }}) * 100 as hugeint) * 10000000000 - {{ line_no }}
 {%- endmacro %}
 
 {#- Aggregate: whether all rows have the same value, NULL being a value of its own. -#}
