@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 
 import dagster as dg
 import yaml
+from dagster._core.instance import InstanceRef
 
-from dagster_project.orchestration.storage import held_open
+from dagster_project.orchestration.storage import overrides
 from dagster_project.settings import DATA_VARIABLE, Workspace, environment
 
 _TICKS = {"purge_after_days": {"skipped": 2, "success": 60, "failure": 60, "started": 60}}
@@ -45,7 +46,8 @@ def home(workspace: Workspace) -> Path:
 @contextmanager
 def instance(workspace: Workspace) -> Iterator[dg.DagsterInstance]:
     """The instance that keeps the history of runs for the data folder."""
-    with held_open(), dg.DagsterInstance.from_config(str(home(workspace))) as found:
+    folder = home(workspace)
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(folder), overrides=overrides(folder))) as found:
         yield found
 
 
