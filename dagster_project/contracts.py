@@ -15,10 +15,10 @@ import unicodedata
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.shipped import read_yaml
 
 ColumnType = Literal[
     "code", "text", "orgnr", "date", "month", "year", "integer", "decimal", "money", "boolean", "enum"
@@ -188,7 +188,7 @@ def load_contracts(directory: Path = CONTRACTS_DIR) -> dict[str, Source]:
     """
     sources: dict[str, Source] = {}
     for path in sorted(directory.glob("*/_*__contract.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
         for table in document["sources"][0]["tables"]:
             source = _source(path, table)
             if source.name in sources:

@@ -11,10 +11,10 @@ import functools
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.shipped import read_yaml
 
 EXPECTATIONS_DIR = PROJECT_ROOT / "expectations"
 
@@ -81,7 +81,7 @@ class _MartsDocument(_Strict):
 
 def _read(path: Path, model: type[BaseModel]) -> Any:
     try:
-        return model.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return model.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise ExpectationError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -9,12 +9,10 @@ import functools
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dagster_project.settings import PROJECT_ROOT
-
-DBT_DIR = PROJECT_ROOT / "dbt"
+from dagster_project.settings import DBT_DIR
+from dagster_project.shipped import read_yaml
 
 
 class IndicatorError(Exception):
@@ -72,7 +70,7 @@ class Indicator(BaseModel):
 
 def listed_indicators(dbt_dir: Path = DBT_DIR) -> tuple[str, ...]:
     """The ids of the live indicators, in the order of the list in dbt_project.yml."""
-    project = yaml.safe_load((dbt_dir / "dbt_project.yml").read_text(encoding="utf-8"))
+    project = read_yaml(dbt_dir / "dbt_project.yml")
     return tuple(project["vars"]["indicators"])
 
 
@@ -86,7 +84,7 @@ def load_indicators(dbt_dir: Path = DBT_DIR) -> dict[str, Indicator]:
     """Every listed indicator by id, in the order of the list; IndicatorError for a file that is not well formed."""
     indicators = {}
     for kpi_id in listed_indicators(dbt_dir):
-        document = yaml.safe_load(indicator_file(kpi_id, "yml", dbt_dir).read_text(encoding="utf-8"))
+        document = read_yaml(indicator_file(kpi_id, "yml", dbt_dir))
         meta = document["models"][0]["config"]["meta"]["kpi"]
         try:
             indicators[kpi_id] = Indicator(id=kpi_id, **meta)

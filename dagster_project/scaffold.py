@@ -10,7 +10,8 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from dagster_project.kpis import DBT_DIR, indicator_file, listed_indicators
+from dagster_project.kpis import indicator_file, listed_indicators
+from dagster_project.settings import DBT_DIR
 
 PLACE = "INDICATOR"
 _ID = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")

@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+DBT_DIR = PROJECT_ROOT / "dbt"
 DATA_VARIABLE = "MATTSTOCK_DATA"
 SMTP_PASSWORD_VARIABLE = "MATTSTOCK_SMTP_PASSWORD"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -15,7 +15,6 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import yaml
 
 from dagster_project.flow.freshness import Due
 from dagster_project.flow.ingest import Delivery
@@ -23,9 +22,9 @@ from dagster_project.flow.reconcile import ISSUES_SCHEMA, FileCount, Reconciled
 from dagster_project.flow.samples import read_samples
 from dagster_project.flow.validate import Verdict
 from dagster_project.messages.marts import column_heading
-from dagster_project.settings import PROJECT_ROOT, Settings, Workspace
+from dagster_project.settings import DBT_DIR, Settings, Workspace
+from dagster_project.shipped import read_yaml
 
-DBT_DIR = PROJECT_ROOT / "dbt"
 ORPHAN_SECONDS = 60
 WORKING = "working"
 SAMPLE_TABLES = ("samples", "sample_strata", "sample_lines")
@@ -75,7 +74,7 @@ def _limits(workspace: Workspace) -> dict[str, str]:
     """The same bounds as dbt works within, from its profile."""
     spill = workspace.warehouse / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
-    profile = yaml.safe_load((DBT_DIR / "profiles.yml").read_text("utf-8"))
+    profile = read_yaml(DBT_DIR / "profiles.yml")
     options = profile["mattstock"]["outputs"]["embedded"]["config_options"]
     return {name: str(value) for name, value in options.items()} | {"temp_directory": str(spill)}
 
@@ -355,7 +354,7 @@ def _declared_columns(manifest: Mapping[str, Any]) -> dict[tuple[str, str], dict
                     "unit": meta.get("unit"),
                     "description": " ".join(column["description"].split()) or None,
                 }
-    written_here = yaml.safe_load((DBT_DIR / "written_after_dbt.yml").read_text("utf-8"))
+    written_here = read_yaml(DBT_DIR / "written_after_dbt.yml")
     for table in written_here["tables"]:
         for column, description in table["columns"].items():
             described[table["name"], column] = {"unit": None, "description": description}

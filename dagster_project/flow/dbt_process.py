@@ -15,8 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from dagster_project.flow.build import DBT_DIR
-from dagster_project.settings import environment
+from dagster_project.settings import DBT_DIR, environment
 
 REMEMBERED = "partial_parse.msgpack"
 PROJECT = ("--project-dir", str(DBT_DIR), "--profiles-dir", str(DBT_DIR))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-import yaml
+from dagster_project.shipped import read_yaml
 
 LANGUAGES = ("sv", "en")
 
@@ -17,7 +17,7 @@ LANGUAGES = ("sv", "en")
 @functools.cache
 def _catalogue(language: str) -> dict[str, str]:
     path = Path(__file__).with_name(f"{language}.yml")
-    words = yaml.safe_load(path.read_text(encoding="utf-8"))
+    words = read_yaml(path)
     return {str(key): str(value) for key, value in words.items()}
 
 

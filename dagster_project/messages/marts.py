@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
+from dagster_project.shipped import read_yaml
 
 VIEW_SCHEMA = "sv"
 _NOT_IN_NAMES = re.compile(r"[^0-9a-zåäö]+")
@@ -19,8 +19,7 @@ _NOT_IN_NAMES = re.compile(r"[^0-9a-zåäö]+")
 
 @functools.cache
 def _catalogue() -> dict[str, dict[str, Any]]:
-    text = Path(__file__).with_name("marts_sv.yml").read_text(encoding="utf-8")
-    catalogue: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    catalogue: dict[str, dict[str, Any]] = read_yaml(Path(__file__).with_name("marts_sv.yml"))
     return catalogue
 
 

@@ -14,8 +14,8 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliInvocation, DbtCliResource
 from dagster_dbt.dbt_manifest import validate_manifest
 from packaging.version import Version
 
-from dagster_project.flow.build import DBT_DIR
 from dagster_project.flow.dbt_process import PROJECT, DbtProcess
+from dagster_project.settings import DBT_DIR
 
 TARGET = DBT_DIR / "target"
 MANIFEST = TARGET / "manifest.json"

@@ -27,7 +27,6 @@ from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dagster_project.flow import freshness, history, lock, releases
-from dagster_project.flow.build import DBT_DIR
 from dagster_project.flow.ingest import plain_name
 from dagster_project.flow.refresh import SCHEMA_VERSION, code_version
 from dagster_project.flow.releases import Layout, PublishError, Release
@@ -35,6 +34,7 @@ from dagster_project.flow.values.identity import KEY_FILE, BadKey, key_id, mask,
 from dagster_project.messages import message
 from dagster_project.orchestration.alerts import STATE_FILE
 from dagster_project.settings import (
+    DBT_DIR,
     PROJECT_ROOT,
     SMTP_PASSWORD_VARIABLE,
     Retention,

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dagster_project.kpis import DBT_DIR, Indicator, load_indicators
+from dagster_project.kpis import Indicator, load_indicators
 from dagster_project.messages import LANGUAGES, message
+from dagster_project.settings import DBT_DIR
 
 WORDS = ("definition", "numerator", "denominator", "left_out", "weakness")
 

@@ -6,7 +6,7 @@ import duckdb
 import jinja2
 import pytest
 
-from dagster_project.flow.build import DBT_DIR
+from dagster_project.settings import DBT_DIR
 
 MACROS = (DBT_DIR / "macros" / "distributions.sql").read_text(encoding="utf-8")
 

@@ -10,10 +10,9 @@ import random
 from dataclasses import dataclass
 from fractions import Fraction
 
-import yaml
-
 from dagster_project.demo.boards.plan import FOLDER, Board, BoardError
 from dagster_project.demo.scorecard import Period
+from dagster_project.shipped import read_yaml
 
 VARIATION = 0.08
 """How far an unpublished year strays from the nearest published one."""
@@ -51,7 +50,7 @@ class Levels:
     def __init__(self, board: Board, rng: random.Random) -> None:
         self._board = board
         self._rng = rng
-        self._usual = yaml.safe_load((FOLDER / "usual.yml").read_text(encoding="utf-8"))
+        self._usual = read_yaml(FOLDER / "usual.yml")
         self._published = {
             (outcome.kpi_id, outcome.period): Aim(Fraction(outcome.value), outcome.decimals)
             for outcome in board.outcomes

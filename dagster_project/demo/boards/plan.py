@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict
 
 from dagster_project.demo.facts import PublishedOutcome, Target
 from dagster_project.demo.scorecard import Period, periods
 from dagster_project.settings import Region, Threshold
+from dagster_project.shipped import read_yaml
 
 FOLDER = Path(__file__).parent
 BOARDS = tuple(sorted(path.parent.name for path in FOLDER.glob("*/board.yml")))
@@ -93,7 +93,7 @@ class Board(_Strict):
 def load_board(organisation: str) -> Board:
     """A board by the name of its folder; BoardError where an outcome was published for no span."""
     folder = FOLDER / organisation
-    described = yaml.safe_load((folder / "board.yml").read_text(encoding="utf-8"))
+    described = read_yaml(folder / "board.yml")
     outcomes = tuple(_outcome(row) for row in _rows(folder / "published_outcomes.csv"))
     targets = tuple(_target(row) for row in _rows(folder / "targets.csv"))
     board = Board(organisation=organisation, outcomes=outcomes, targets=targets, **described)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from dagster_project.contracts import Source, load_contracts
 from dagster_project.expectations import Rule
@@ -25,6 +24,7 @@ from dagster_project.flow.ingest import Delivery
 from dagster_project.flow.parse import Message, ParsedFile, parse_delivery
 from dagster_project.messages import message
 from dagster_project.settings import Settings, Workspace
+from dagster_project.shipped import read_yaml
 
 FORMAT = "uhm_statistics"
 FOLDER = "uhm_statistics"
@@ -38,7 +38,7 @@ class _Extracts:
 
 
 def _read_contract(path: Path) -> _Extracts:
-    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document: dict[str, Any] = read_yaml(path)
     procedures = load_contracts()["procurements"].column("procedure").values
     columns = [
         {**column, "values": procedures} if column["name"] == "procedure" else column

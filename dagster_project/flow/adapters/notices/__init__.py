@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lxml import etree
 
 from dagster_project.contracts import Source
@@ -27,6 +26,7 @@ from dagster_project.flow.readers.xml import MAX_DOCUMENT_BYTES, MAX_ZIP_BYTES, 
 from dagster_project.flow.values.identity import mask
 from dagster_project.messages import message
 from dagster_project.settings import Settings, Workspace
+from dagster_project.shipped import read_yaml
 
 __all__ = [
     "DERIVED",
@@ -48,7 +48,7 @@ SHOWN_CHARACTERS = 200
 
 
 def _read_contract(path: Path) -> tuple[Source, tuple[Rule, ...]]:
-    document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document: dict[str, Any] = read_yaml(path)
     contract = Source(**document["source"], columns=document["columns"])
     return contract, tuple(Rule.model_validate(rule) for rule in document["rules"])
 
