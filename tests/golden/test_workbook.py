@@ -6,6 +6,7 @@ How a value becomes a cell, and what another reader makes of it, is tested in `t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,7 @@ from python_calamine import CalamineWorkbook
 
 from dagster_project.messages import message
 from dagster_project.messages.marts import column_heading, table_heading
-from dagster_project.report import ledger
-from dagster_project.report.render import render
+from dagster_project.report.formats import Formats
 from dagster_project.report.workbook import records as sheets_of_records
 from dagster_project.report.workbook import write_workbook
 from dagster_project.report.workbook.sheets import SHEETS
@@ -169,19 +169,43 @@ def test_the_same_tables_give_the_same_bytes(release: Published, path: Path, tmp
     assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
-def test_a_large_ledger_is_looked_at_in_part_and_shows_the_same(
-    release: Published, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_indicators_of_a_large_ledger_share_its_heaviest_rows_of_each_class(
+    release: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "SMALL", 0)
-    settings = load_settings(release.workspace.settings_file)
-    render(release.workspace.current_database, tmp_path, settings, date.fromisoformat(AS_OF))
-    files = [
-        path.name,
-        *(f"indicators/{name}.html" for name in ("off_contract_rate_value", "supplier_count")),
-    ]
-    for name in files:
-        assert (tmp_path / name).read_bytes() == (path.parent / name).read_bytes(), name
-    assert [left.name for left in tmp_path.iterdir() if left.name.startswith(".")] == []
+    monkeypatch.setattr(sheets_of_records, "LIMIT", 200)
+    monkeypatch.setattr(sheets_of_records, "OF_A_CLASS", 20)
+    written(release, release.workspace.current_database, tmp_path)
+    path = tmp_path / "nyckeltal-2022.xlsx"
+    book = Sheets(path)
+    for table, kind, size in (
+        ("fct_invoice_line", "compliance_class", "abs(amount_net)"),
+        ("fct_invoice", "largest_class", "classified_gross_amount + unclassified_gross_amount"),
+    ):
+        rows = f"{table} where booking_date between date '2022-01-01' and date '2022-12-31'"
+        heaviest = release.table(
+            f"select {kind}, {size} as size from {rows} "
+            f"qualify row_number() over (partition by {kind} order by size desc) <= 20"
+        )
+        [(total, money)] = release.table(f"select count(*), sum({size}) from {rows}").rows()
+        sheet = book.rows(table_heading(table))
+        assert 0 < len(sheet) == heaviest.height < total
+        shown = Counter(row[column_heading(table, kind)] for row in sheet)
+        assert shown == Counter(message(f"report.class.{code}") for code in heaviest[kind])
+        words = book.cells[table_heading(table)][1][0]
+        assert words.startswith(f"{Formats('sv').number(total)} rader i 2022. Bladet visar {len(sheet)}:")
+        assert Formats("sv").share(float(heaviest["size"].sum()) / float(money)) in words
+    lines = book.rows(table_heading("fct_invoice_line"))
+    assert lines[0][column_heading("fct_invoice_line", "compliance_class")] == message("report.class.wild")
+    names = release.table(
+        "select name_sv, record_kind from kpi_catalogue where kpi_id in ('supplier_count', 'off_contract_rate_count')"
+    ).rows()
+    with ZipFile(path) as file:
+        first = file.read("xl/worksheets/sheet1.xml").decode("utf-8")
+    for name, kind in names:
+        assert name not in book.by_title
+        table = "fct_invoice" if kind == "invoice" else "fct_invoice_line"
+        assert f"location=\"'{table_heading(table)}'!A1\"" in first
+        assert f'display="{name}"' in first
 
 
 def test_more_records_than_a_sheet_holds_leave_the_heaviest(
@@ -193,7 +217,7 @@ def test_more_records_than_a_sheet_holds_leave_the_heaviest(
     [title] = [
         name
         for (name,) in release.table(
-            "select name_sv from kpi_catalogue where kpi_id = 'off_contract_rate_value'"
+            "select name_sv from kpi_catalogue where kpi_id = 'realised_savings'"
         ).rows()
     ]
     name = book.by_title[title]
@@ -203,8 +227,7 @@ def test_more_records_than_a_sheet_holds_leave_the_heaviest(
     lightest = min(abs(row["Täljare"]) for row in kept)
     left_out = [row for row in whole if row not in kept and not row["Varför den inte räknas"]]
     assert all(not row["Varför den inte räknas"] for row in kept)
-    # Sizes are told apart by an eighth of a doubling.
-    assert all(abs(row["Täljare"]) <= (lightest + 1) * 2**0.125 for row in left_out)
+    assert all(abs(row["Täljare"]) <= lightest for row in left_out)
 
 
 def test_a_release_without_periods_has_a_workbook_all_the_same(release: Published, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ records, which is `kpi_values`.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -20,14 +20,14 @@ import polars as pl
 from dagster_project.messages.marts import column_heading, table_heading
 from dagster_project.report.downloads import LEDGERS, REGISTER, records_file, shared_ledger
 from dagster_project.report.formats import FORMULA
-from dagster_project.report.ledger import ledger_part
 from dagster_project.report.site.page import Work
 from dagster_project.report.site.reading import ALL, Reading
 
 IN_PAGE = 200
-IN_FILE = 1_000_000
+IN_FILE = 200_000
 BATCH = 100_000
-Day = tuple[str | None, date | None, int]  # exclusion, day, records
+# Why records do not count, None where they do, and how many there are.
+Reasons = list[tuple[str | None, int]]
 COLUMNS = (
     "record_kind",
     "record_id",
@@ -64,78 +64,60 @@ def write_records(work: Work) -> dict[str, Records]:
     """Write the records of every indicator as CSV, the newest first; at most `IN_FILE` rows in a file."""
     reading = work.reading
     (work.folder / "records").mkdir(exist_ok=True)
-    registers = _Evidence.of(reading)
     shared = {shared_ledger(row) for row in reading.catalogue.values()}
     ledgers = {table: _Ledger.of(reading, table) for table in LEDGERS if table in shared}
-    # Days enough for the newest of either table.
-    first = [ledger.first_day(IN_PAGE) for ledger in ledgers.values()]
-    since = (
-        "true" if None in first or not first else f"booking_date >= date '{min(day for day in first if day)}'"
-    )
-    told: dict[str, Records] = {}
     written = {table: _write_ledger(work, table, ledger) for table, ledger in ledgers.items()}
-    mine = [kpi_id for kpi_id, row in reading.catalogue.items() if shared_ledger(row)]
-    listed = f"kpi_id in ({', '.join(repr(kpi_id) for kpi_id in mine)})" if mine else "false"
-    days_of = registers.days | _days(reading, "kpi_evidence", listed)
-    with ledger_part(reading, since, work.folder) as part:
-        newest = f"{listed} and {since.replace('booking_date', 'event_date')}"
-        rows_of = registers.rows | _by_indicator(_rows(part, "kpi_evidence", newest, IN_PAGE))
+    rows_of = _of_registers(reading)
+    mine = ", ".join(repr(kpi_id) for kpi_id, row in reading.catalogue.items() if shared_ledger(row))
+    if mine:
+        newest = f"kpi_id in ({mine}) and {_newest(reading, ledgers)}"
+        rows_of |= _by_indicator(_rows(reading, "kpi_evidence", newest, IN_PAGE))
+    reasons_of = _reasons(reading)
     headings = [reading.say(f"report.records.{column}") for column in COLUMNS]
+    told: dict[str, Records] = {}
     for kpi_id, row in reading.catalogue.items():
         table = shared_ledger(row)
-        days, frame = days_of.get(kpi_id, []), rows_of.get(kpi_id, NONE)
+        reasons = reasons_of.get(kpi_id, [])
+        if table is None and row["has_own_dimensions"]:  # a view of its own, such as what became of savings
+            rows_of[kpi_id] = _rows(reading, "kpi_evidence", f"kpi_id = '{kpi_id}'", IN_FILE)
+        frame = rows_of.get(kpi_id, NONE)
         if table is None:
-            if row["has_own_dimensions"]:  # a view of its own, such as what became of savings
-                own = f"kpi_id = '{kpi_id}'"
-                days = _days(reading, "kpi_evidence", own)[kpi_id]
-                frame = _rows(reading, "kpi_evidence", own, IN_FILE)
-            held = [frame.select(COLUMNS).head(IN_FILE)]
-            in_file = _write(work.folder / records_file(row), reading, held, headings)
-            told[kpi_id] = _told(reading, row, days, frame, in_file, sum(count for *_, count in days), "")
+            in_file = _write(work.folder / records_file(row), reading, [frame.select(COLUMNS)], headings)
+            told[kpi_id] = _told(
+                reading, row, reasons, frame, in_file, sum(count for _, count in reasons), ""
+            )
         else:
             heading = table_heading(table, reading.language)
-            told[kpi_id] = _told(reading, row, days, frame, written[table], ledgers[table].total, heading)
+            told[kpi_id] = _told(reading, row, reasons, frame, written[table], ledgers[table].total, heading)
     return told
 
 
 def _told(
     reading: Reading,
     row: Mapping[str, Any],
-    days: Iterable[Day],
+    reasons: Reasons,
     frame: pl.DataFrame,
     in_file: int,
     file_total: int,
     shared: str,
 ) -> Records:
-    reasons: Counter[str] = Counter()
-    for exclusion, _, count in days:
-        reasons[exclusion or ""] += count
     return Records(
         records_file(row),
-        reasons.total(),
+        sum(count for _, count in reasons),
         in_file,
         file_total,
         shared,
         [_worded(reading, one) for one in frame.select(COLUMNS).head(IN_PAGE).iter_rows(named=True)],
         [
             (reading.exclusion(exclusion) if exclusion else reading.say("report.counted"), count)
-            for exclusion, count in sorted(reasons.items())
+            for exclusion, count in sorted(reasons, key=lambda reason: reason[0] or "")
         ],
     )
 
 
-@dataclass(frozen=True)
-class _Evidence:
+def _of_registers(reading: Reading) -> dict[str, pl.DataFrame]:
     """The registers' evidence by indicator, in one look: it is a table, where the ledger's is a view of every line."""
-
-    days: dict[str, list[Day]]
-    rows: dict[str, pl.DataFrame]
-
-    @classmethod
-    def of(cls, reading: Reading) -> _Evidence:
-        if REGISTER not in reading.tables:
-            return cls({}, {})
-        return cls(_days(reading, REGISTER, "true"), _by_indicator(_rows(reading, REGISTER, "true", IN_FILE)))
+    return _by_indicator(_rows(reading, REGISTER, "true", IN_FILE)) if REGISTER in reading.tables else {}
 
 
 def _by_indicator(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -166,6 +148,23 @@ class _Ledger:
         return None
 
 
+def _newest(reading: Reading, ledgers: Mapping[str, _Ledger]) -> str:
+    """The condition that leaves the evidence of the ledgers' newest rows, and little more.
+
+    It asks for rows by their number, which of millions of lines are found without unpacking the others.
+    """
+    days, numbers = [], set()
+    for table, ledger in ledgers.items():
+        day = ledger.first_day(IN_PAGE) or date.min
+        newest = reading.con.execute(
+            f"select source_row from {table} where booking_date >= date '{day}' "
+            f"order by booking_date desc, source_file, source_row limit {IN_PAGE}"
+        ).fetchall()
+        days.append(day)
+        numbers |= {str(number) for (number,) in newest}
+    return f"event_date >= date '{min(days)}' and source_row in ({', '.join(sorted(numbers)) or 'null'})"
+
+
 def _write_ledger(work: Work, table: str, ledger: _Ledger) -> int:
     """Write the newest rows of a ledger's table; returns how many the file holds."""
     reading = work.reading
@@ -186,32 +185,32 @@ def _write_ledger(work: Work, table: str, ledger: _Ledger) -> int:
     return _write(work.folder / "records" / f"{table}.csv", reading, frames, headings)
 
 
-def _days(reading: Reading, evidence: str, where: str) -> dict[str, list[Day]]:
-    """How many records each day has, by indicator and by why they do not count."""
-    query = (
-        f"select kpi_id, exclusion, event_date, count(*) from {evidence} "
-        f"where member_code = '{ALL}' and {where} group by all"
-    )
-    days: dict[str, list[Day]] = defaultdict(list)
-    for kpi_id, *day in reading.con.execute(query).fetchall():
-        days[kpi_id].append(tuple(day))
-    return days
+def _reasons(reading: Reading) -> dict[str, Reasons]:
+    """How many records of each indicator count, and how many do not for which reason."""
+    query = f"select kpi_id, exclusion, count(*) from kpi_evidence where member_code = '{ALL}' group by all"
+    reasons: dict[str, Reasons] = defaultdict(list)
+    for kpi_id, exclusion, count in reading.con.execute(query).fetchall():
+        reasons[kpi_id].append((exclusion, count))
+    return reasons
 
 
 def _rows(reading: Reading, evidence: str, where: str, limit: int) -> pl.DataFrame:
     """At most `limit` records of each indicator, the newest first, each with the codes of its members."""
-    order = "order by kpi_id, event_date desc nulls last, record_id, source_file, source_row, numerator"
+    order = (
+        "order by kpi_id, event_date desc nulls last, record_id, source_file, source_row, numerator, "
+        "category_group, exclusion"
+    )
     return reading.frame(
         f"""
-        with chosen as materialized (
-            select * from {evidence} where member_code = '{ALL}' and {where}
+        with placed as materialized (select * from {evidence} where {where}),
+        chosen as materialized (
+            select * from placed where member_code = '{ALL}'
             qualify row_number() over (partition by kpi_id {order}) <= {limit}
         ),
         owners as (
             select kpi_id, record_id, source_file, source_row,
                 string_agg(distinct member_code, ' ' order by member_code) as members
-            from {evidence}
-            where member_code <> '{ALL}' and {where} and record_id in (select record_id from chosen)
+            from placed where member_code <> '{ALL}' and record_id in (select record_id from chosen)
             group by all
         )
         select
