@@ -1,28 +1,64 @@
 """The evidence of what procurements save, taken from the planted facts in plain Python.
 
 Written from the definitions alone, by other hands than the models. Where those are silent: bids are compared with the
-bids that name the same lot; the winner's price before negotiation is a negotiation where none is registered; what
-coordination took is known where hours or costs are; of saving and cost the one that is known is summed, and the
-procurement is uncertain. The year of an hour's rate is that of completion.
+bids that name the same lot; a saving registered for the whole covers those of its lots by the same method; the winner's
+price before negotiation is a negotiation where none is registered; what coordination took is known where hours or costs
+are; of saving and cost the one that is known is summed, and the procurement is uncertain. The year of an hour's rate is
+that of completion.
 
-What belongs here: savings, and what coordination costs. What does not: sums and periods (`scorecard.py`), invoices.
+What belongs here: savings, and what coordination costs. What does not: sums and periods (`scorecard.py`), what was then
+bought (`realised.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
-from dagster_project.demo.facts import World
+from dagster_project.demo.facts import Bid, World
 from dagster_project.demo.figures import NONE, Register, yes
 from dagster_project.demo.scorecard import Figure
 
 HOURLY_RATES: Mapping[int, int] = {2019: 800, 2020: 800, 2021: 850, 2022: 900}
 """Kronor an hour, as the demonstration's organisation.yml says."""
-METHODS = ("basket", "negotiation")
+METHODS = ("basket", "negotiation", "market_price")
+"""In the order in which they count."""
 FEWEST_BIDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """One comparison of prices: of a lot, or of the whole procurement where `lot_id` is None.
+
+    `is_registered`: as somebody calculated it, with the uncertainty stated (`share`); else the bids say it, and `others`
+    are the prices of those that did not win, where bids are compared.
+    """
+
+    method: str
+    lot_id: str | None
+    before: Fraction
+    after: Fraction
+    is_registered: bool = False
+    share: Fraction | None = None
+    others: tuple[Fraction, ...] = ()
+
+    @property
+    def saving(self) -> Fraction:
+        return self.before - self.after
+
+    @property
+    def bounds(self) -> tuple[Fraction, Fraction] | None:
+        """Low and high: as stated, or with one of the other bids left out; None where nothing is stated."""
+        if self.others:
+            total, number = sum(self.others, self.after), len(self.others)
+            found = [(total - other) / number - self.after for other in self.others]
+            return min(found), max(found)
+        if self.share is None:
+            return None
+        width = abs(self.saving) * self.share
+        return self.saving - width, self.saving + width
 
 
 def savings_figures(world: World) -> list[Figure]:
@@ -38,41 +74,64 @@ def savings_figures(world: World) -> list[Figure]:
         members_known = register.members_known(p)
         if members_known and len(register.members(p.procurement_id)) < 2:
             continue
-        cost = _cost(p.coordination_hours, p.coordination_cost, day.year)
+        cost = coordination_cost(p.coordination_hours, p.coordination_cost, day.year)
         unknown = not members_known or (saving is None and cost is None)
         record = register.record(p, day, (saving or NONE) - (cost or NONE), NONE, unknown=unknown)
         net.evidence.append(replace(record, uncertain=saving is None or cost is None))
     return [enabled, share, net]
 
 
-def _cost(hours: Decimal | None, cost: Decimal | None, year: int) -> Fraction | None:
+def coordination_cost(
+    hours: Decimal | None, cost: Decimal | None, year: int, rates: Mapping[int, int] = HOURLY_RATES
+) -> Fraction | None:
     """What coordination took, as far as anybody has written it down."""
     if hours is None and cost is None:
         return None
-    return Fraction(hours or 0) * HOURLY_RATES[year] + Fraction(cost or 0)
+    return Fraction(hours or 0) * rates[year] + Fraction(cost or 0)
 
 
 def enabled_saving(world: World, register: Register, procurement_id: str) -> Fraction | None:
     """By the first method that applies: same basket, negotiation, mean of the bids; None where none does."""
+    counted = counted_gains(gains_of(world, register, procurement_id))
+    return sum((gain.saving for gain in counted), NONE) if counted else None
+
+
+def counted_gains(gains: list[Gain]) -> list[Gain]:
+    """Those of the first method that there are any of, without lots whose whole is told by the same method."""
     for method in METHODS:
-        rows = [s for s in world.savings if s.procurement_id == procurement_id and s.method == method]
-        if rows:
-            return sum((Fraction(s.before_amount) - Fraction(s.after_amount) for s in rows), NONE)
-    negotiated = [
-        Fraction(bid.first_price) - Fraction(bid.bid_price)
-        for bid in register.bids.get(procurement_id, ())
+        found = [gain for gain in gains if gain.method == method]
+        if found:
+            whole = [gain for gain in found if gain.is_registered and gain.lot_id is None]
+            return whole or found
+    return []
+
+
+def gains_of(world: World, register: Register, procurement_id: str) -> list[Gain]:
+    """Every comparison that can be made of a procurement, by whatever method."""
+    registered = [
+        Gain(
+            row.method, row.lot_id, Fraction(row.before_amount), Fraction(row.after_amount), True,
+            None if row.uncertainty_share is None else Fraction(row.uncertainty_share),
+        )
+        for row in world.savings
+        if row.procurement_id == procurement_id
+    ]  # fmt: skip
+    bids = {(bid.lot_id, bid.bidder_id): bid for bid in register.bids.get(procurement_id, ())}
+    negotiated = [] if any(gain.method == "negotiation" for gain in registered) else [
+        Gain("negotiation", lot_id, Fraction(bid.first_price), Fraction(bid.bid_price))
+        for (lot_id, _), bid in bids.items()
         if bid.winner and bid.first_price is not None and bid.bid_price is not None
-    ]
-    if negotiated:
-        return sum(negotiated, NONE)
-    lots: dict[str | None, dict[str, tuple[Fraction, bool]]] = {}
-    for bid in register.bids.get(procurement_id, ()):
-        if bid.status == "qualified" and bid.bid_price is not None:
-            lots.setdefault(bid.lot_id, {})[bid.bidder_id] = (Fraction(bid.bid_price), bid.winner)
-    found = [
-        sum((price for price, _ in bids.values()), NONE) / len(bids) - winning[0]
-        for bids in lots.values()
-        if len(bids) >= FEWEST_BIDS
-        and len(winning := [price for price, is_winner in bids.values() if is_winner]) == 1
-    ]
-    return sum(found, NONE) if found else None
+    ]  # fmt: skip
+    lots: dict[str | None, list[Bid]] = {}
+    for (lot_id, _), bid in bids.items():
+        if bid.status == "qualified":
+            lots.setdefault(lot_id, []).append(bid)
+    compared = []
+    for lot_id, qualified in lots.items():
+        winning = [bid for bid in qualified if bid.winner]
+        priced = {bid.bidder_id: Fraction(bid.bid_price) for bid in qualified if bid.bid_price is not None}
+        if len(priced) >= FEWEST_BIDS and len(winning) == 1 and winning[0].bidder_id in priced:
+            mean = sum(priced.values(), NONE) / len(priced)
+            won = priced.pop(winning[0].bidder_id)
+            compared.append(Gain("market_price", lot_id, mean, won, others=tuple(priced.values())))
+    return [*registered, *negotiated, *compared]

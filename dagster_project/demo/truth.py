@@ -36,6 +36,7 @@ from dagster_project.demo.figures import (
 from dagster_project.demo.gains import savings_figures
 from dagster_project.demo.ladder import CLASSES, REASONS, classified
 from dagster_project.demo.ledger import Ledger
+from dagster_project.demo.realised import Realised
 from dagster_project.demo.scorecard import (
     ALL,
     NOTHING,
@@ -61,8 +62,6 @@ LEVELS = ("none", "base", "advanced", "spearhead")
 AVERAGES = ("business_climate_rank_mean", "staff_turnover", "training_hours_per_employee")
 NOT_COUNTED = {"off_contract_rate_sample": "estimate"}
 """Indicators of the catalogue that nobody counts yet, with their aggregation: `no_data` in every period."""
-NOT_TOLD = ("realised_savings",)
-"""Indicators that the truth says nothing of yet."""
 LAST_DAY_FIGURES = ("plan_completion_share", "followup_coverage_ab")
 
 
@@ -71,21 +70,22 @@ def write_truth(world: World, ledger: Ledger, folder: Path) -> None:
     `folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    spending = Spending(world, ledger)
-    _write_lines(world, ledger, spending, folder / "invoice_lines.csv")
-    rows = list(kpi_rows(world, spending))
+    spending, realised = Spending(world, ledger), Realised(world, ledger)
+    _write_lines(world, ledger, (spending, realised), folder / "invoice_lines.csv")
+    rows = list(kpi_rows(world, spending, realised))
     _write(folder / "kpi_values.csv", KPI_COLUMNS, rows)
     columns = ("period_type", "period", "area", "level", "procurements", "share")
     _write(folder / "environment_levels.csv", columns, environment_levels(world, _years(world, spending)))
 
 
-def _write_lines(world: World, ledger: Ledger, spending: Spending, path: Path) -> None:
+def _write_lines(world: World, ledger: Ledger, counts: tuple[Spending, Realised], path: Path) -> None:
     units = pl.Series([u.unit_id for u in ledger.world.organisations])
     contracts = pl.Series([*ledger.contract_ids, None])
     classes, reasons = pl.Series(CLASSES), pl.Series(REASONS, dtype=pl.String)
     with path.open("wb") as file:
         for number, chunk in enumerate(classified(world, ledger)):
-            spending.add(chunk)
+            for count in counts:
+                count.add(chunk)
             chosen = chunk["chosen"].cast(pl.Int64).replace(-1, len(contracts) - 1)
             chunk.select(
                 buyer_unit_id=units.gather(chunk["unit"]),
@@ -105,7 +105,7 @@ def _years(world: World, spending: Spending) -> list[Period]:
     return periods(min(years), max(years))
 
 
-def kpi_rows(world: World, spending: Spending) -> Iterable[tuple[object, ...]]:
+def kpi_rows(world: World, spending: Spending, realised: Realised) -> Iterable[tuple[object, ...]]:
     """Every published row of every indicator, in a fixed order."""
     found = _years(world, spending)
     register = Register(world)
@@ -123,6 +123,7 @@ def kpi_rows(world: World, spending: Spending) -> Iterable[tuple[object, ...]]:
             "ratio",
             {p.name: values_of(figure, _of_period(register, kpi_id, p)) for p in found},
         )
+    values["realised_savings"] = ("sum", {period.name: realised.values(period) for period in found})
     for period in found:
         for kpi_id, cells in spending.values(period).items():
             aggregation = (
