@@ -1,5 +1,21 @@
 {#- Contract validity as day ranges, both days included; date '9999-12-31' stands for open-ended. -#}
 
+{#- CTE body: the days of `held` (the keys, valid_from, valid_until) cut per key at every change. -#}
+{% macro cut_spans(held, keys) -%}
+    select
+        *,
+        coalesce(
+            cast(lead(from_date) over (partition by {{ keys | join(', ') }} order by from_date) - interval 1 day as date),
+            date '9999-12-31'
+        ) as until_date
+    from (
+        select {{ keys | join(', ') }}, valid_from as from_date from {{ held }}
+        union
+        select {{ keys | join(', ') }}, cast(valid_until + interval 1 day as date) as from_date from {{ held }}
+        where valid_until < date '9999-12-31'
+    ) as changes
+{%- endmacro %}
+
 {#- CTE body: the days of `held` (the keys, contract_id, valid_from, valid_until; one row per key and contract) cut at
     every change, with the contract that rule 3 of the ladder chooses: the latest valid_from, else the smallest id. -#}
 {% macro chosen_segments(held, keys) -%}
@@ -11,18 +27,7 @@
         held.contract_id,
         count(*) over (partition by {% for key in keys %}spans.{{ key }}, {% endfor %}spans.from_date) as fitting_contracts
     from (
-        select
-            *,
-            coalesce(
-                cast(lead(from_date) over (partition by {{ keys | join(', ') }} order by from_date) - interval 1 day as date),
-                date '9999-12-31'
-            ) as until_date
-        from (
-            select {{ keys | join(', ') }}, valid_from as from_date from {{ held }}
-            union
-            select {{ keys | join(', ') }}, cast(valid_until + interval 1 day as date) as from_date from {{ held }}
-            where valid_until < date '9999-12-31'
-        ) as changes
+        {{ cut_spans(held, keys) }}
     ) as spans
     inner join {{ held }} as held
         on

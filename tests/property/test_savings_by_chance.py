@@ -117,7 +117,7 @@ create table working.work.stg_savings (
 );
 create table working.work.int_procurements as
 select distinct procurement_id, date '2022-05-01' as completed_date, true as is_in_scope,
-    cast(null as varchar) as scope_exclusion, cast(null as varchar) as category_group,
+    cast(null as varchar) as scope_exclusion, cast(null as varchar) as category_group, 'open' as procedure,
     cast(null as decimal(18, 2)) as coordination_hours, cast(null as decimal(18, 2)) as coordination_cost,
     'x' as source_file, 1 as source_row
 from drawn;

@@ -20,7 +20,8 @@ def _make(work: Work) -> Iterator[Made]:
     reading = work.reading
     endings = _endings(reading)
     [count] = reading.rows(
-        f"select count(*) as total, sum(annual_value_amount) as amount from dim_contract where {IN_FORCE}",
+        "select count(*) as total, sum(amount) as amount from "
+        f"(select {VALUE} as amount from dim_contract where {IN_FORCE} group by contract_id)",
         [reading.as_of, reading.as_of],
     )
     yield Made(
@@ -51,25 +52,34 @@ def _make(work: Work) -> Iterator[Made]:
 
 
 IN_FORCE = "valid_from_date <= ? and coalesce(in_force_until_date, date '9999-12-30') >= ?"
+# Of a contract's rows, one for each supplier: a value that is repeated is the whole contract's (`of_contract` in dbt).
+VALUE = (
+    "case when count(distinct annual_value_amount) = 1 then max(annual_value_amount) "
+    "else sum(annual_value_amount) end"
+)
 
 
 def _endings(reading: Reading) -> list[dict[str, Any]]:
     """Contracts that end in each of the coming quarters, with their yearly value."""
     rows = reading.rows(
-        """
-        with quarters as (
+        f"""
+        with endings as (
+            select contract_id, date_trunc('quarter', in_force_until_date) as quarter, {VALUE} as amount,
+                max(extension_until_date) as extension
+            from dim_contract where in_force_until_date >= ? group by all
+        ),
+        quarters as (
             select cast(unnest(range(date_trunc('quarter', cast(? as date))::timestamp,
                 (date_trunc('quarter', cast(? as date)) + interval (?) month)::timestamp, interval 3 month)) as date)
                 as start
         )
-        select start, count(contract_id) as contracts, coalesce(sum(annual_value_amount), 0) as amount,
+        select start, count(contract_id) as contracts, coalesce(sum(amount), 0) as amount,
             coalesce(string_agg(contract_id, ', ' order by contract_id), '') as names,
-            count(extension_until_date) as extendable
-        from quarters left join dim_contract
-            on date_trunc('quarter', in_force_until_date) = quarters.start and in_force_until_date >= ?
+            count(extension) as extendable
+        from quarters left join endings on endings.quarter = quarters.start
         group by start order by start
         """,
-        [reading.as_of, reading.as_of, QUARTERS * 3, reading.as_of],
+        [reading.as_of, reading.as_of, reading.as_of, QUARTERS * 3],
     )
     for row in rows:
         start = row["start"]

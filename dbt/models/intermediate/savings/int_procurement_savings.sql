@@ -106,6 +106,7 @@ select
         when counted.procurement_id is null then coalesce(reasons.reason, 'no_bids_or_calculation')
     end as reason,
     costed.coordination_hours,
+    costed.coordination_cost,
     costed.hourly_rate,
     costed.coordination_amount,
     -- Hours that no rate puts a price on leave the cost unknown; nothing registered is no known cost.

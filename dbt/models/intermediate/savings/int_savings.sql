@@ -194,6 +194,7 @@ by_market_price as (
 ),
 
 -- A price before negotiation in the winner's bid is a negotiation too, where none is registered for the procurement.
+-- Where the law allows none, a first price like the last is a column that the system fills in, and no negotiation.
 by_negotiated_bid as (
     select
         winners.procurement_id,
@@ -212,6 +213,13 @@ by_negotiated_bid as (
         winners.winner_count = 1
         and winners.first_price is not null
         and winners.price is not null
+        and (
+            winners.first_price <> winners.price
+            or winners.procurement_id not in (
+                select procurements.procurement_id from procurements
+                where procurements.procedure in ('open', 'selective')
+            )
+        )
         and not exists (
             select 1 from registered
             where registered.procurement_id = winners.procurement_id and registered.method = 'negotiation'

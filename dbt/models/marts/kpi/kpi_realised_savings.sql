@@ -19,4 +19,3 @@ select
     source_file,
     source_row
 from purchases
-where compliance_class <> 'wild'

@@ -117,7 +117,7 @@ events as (
         min(category_code) as category_code,
         count(*) as suppliers,
         min(supplier_id) as supplier_id,
-        sum(annual_value) as annual_value,
+        {{ of_contract('annual_value') }} as annual_value,
         sum(bought_amount) as bought_amount,
         min(bought_until_date) as bought_until_date
     from (

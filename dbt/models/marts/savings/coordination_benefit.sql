@@ -3,6 +3,7 @@
 -- What a year needs before its benefit can be said to be known: see `verdict` in the YAML beside this file.
 {% set least_coverage = 0.5 %}
 {% set least_procurements = 5 %}
+{% set methods = ['basket', 'negotiation', 'market_price'] %}
 with
 
 savings as (
@@ -29,7 +30,7 @@ volumes as (
         select
             procurement_id,
             contract_id,
-            max(expected_volume_amount) as volume
+            {{ of_contract('expected_volume_amount') }} as volume
         from contracts
         where procurement_id is not null
         group by procurement_id, contract_id
@@ -42,7 +43,7 @@ bought as (
         procurement_id,
         sum(amount) as amount
     from purchases
-    where compliance_class <> 'wild' and procurement_id is not null
+    where procurement_id is not null
     group by procurement_id
 ),
 
@@ -61,7 +62,7 @@ judged as (
         year(savings.completed_date) as calendar_year,
         participation.member_count,
         savings.coordination_hours * savings.hourly_rate as hours_amount,
-        savings.coordination_amount - coalesce(savings.coordination_hours * savings.hourly_rate, 0) as direct_amount,
+        savings.coordination_cost as direct_amount,
         savings.saving_amount / nullif(savings.after_amount, 0) * volumes.expected_volume_amount
             as contracted_amount,
         savings.saving_amount / nullif(savings.after_amount, 0) * bought.amount as realised_amount,
@@ -92,7 +93,9 @@ single as (
         remainder_squares,
         remainder_doubts,
         remainder_amount,
-        case when method = 'market_price' then saving_amount else 0 end as bids_only_amount,
+        {% for method in methods %}
+        case when method = '{{ method }}' then saving_amount end as {{ method }}_amount,
+        {% endfor %}
         contracted_amount,
         realised_amount,
         coordination_hours,
@@ -120,7 +123,9 @@ years as (
         sum(remainder_squares) as remainder_squares,
         sum(remainder_doubts) as remainder_doubts,
         sum(remainder_amount) as remainder_amount,
-        sum(bids_only_amount) as bids_only_amount,
+        {% for method in methods %}
+        sum({{ method }}_amount) as {{ method }}_amount,
+        {% endfor %}
         cast(sum({{ exact('contracted_amount') }}) as double) as contracted_amount,
         cast(sum({{ exact('realised_amount') }}) as double) as realised_amount,
         sum(coordination_hours) as coordination_hours,
@@ -200,9 +205,8 @@ answered as (
             when with_cost = 0 then 'no_cost'
             when coverage < {{ least_coverage }} then 'too_few_known'
             when
-                level = 'year'
-                and bids_only_amount > saving_amount / 2
-                and remainder_amount between -remainder_margin and remainder_margin
+                market_price_amount > saving_amount / 2
+                and coalesce(remainder_amount between -remainder_margin and remainder_margin, true)
                 then 'rests_on_chance'
             when level = 'year' and margin is null then 'nothing_to_compare_with'
             when level = 'year' and saving_amount > cost and difference <= margin then 'saves_no_more'
@@ -220,6 +224,9 @@ select
     round(cast(coverage as double), 6) as coverage,
     {% for amount in ['saving', 'low', 'high'] %}
     cast({{ amount }}_amount as decimal(18, 2)) as enabled_{{ amount }}_amount,
+    {% endfor %}
+    {% for method in methods %}
+    cast({{ method }}_amount as decimal(18, 2)) as {{ method }}_saving_amount,
     {% endfor %}
     cast(contracted_amount as decimal(18, 2)) as contracted_saving_amount,
     cast(realised_amount as decimal(18, 2)) as realised_saving_amount,

@@ -1,10 +1,10 @@
--- The one reading of the ledger for what became of savings: purchases on contracts, and wild ones, by month.
+-- Purchases on contracts by month, with what each krona saves: what became of savings is read from here.
 with
 
 bought as (
     select
         compliance_class,
-        case when compliance_class <> 'wild' then contract_id end as contract_id,
+        contract_id,
         member_code,
         category_code,
         category_group,
@@ -12,10 +12,10 @@ bought as (
         sum(amount_net) as amount,
         sum(abs(amount_net)) as absolute_amount
     from {{ ref('fct_invoice_line') }}
-    where compliance_class in ('on_contract', 'over_ceiling', 'wild')
+    where compliance_class in ('on_contract', 'over_ceiling')
     group by
         compliance_class,
-        case when compliance_class <> 'wild' then contract_id end,
+        contract_id,
         member_code,
         category_code,
         category_group,
@@ -44,7 +44,6 @@ select
     -- Paid at the new price: the saving of a krona paid, not of a krona that would have been.
     savings.saving_amount / nullif(savings.after_amount, 0) as saving_share,
     case
-        when bought.compliance_class = 'wild' then null
         when savings.procurement_id is null then 'unknown:no_procurement'
         when not savings.is_in_scope then savings.scope_exclusion
         when savings.reason is not null then 'unknown:' || savings.reason

@@ -12,12 +12,8 @@ rows_of_contracts as (
     select * from {{ ref('dim_contract') }}
 ),
 
-more_categories as (
-    select * from {{ ref('stg_contract_categories') }}
-),
-
-contract_members as (
-    select * from {{ ref('int_contract_members') }}
+leaked as (
+    select * from {{ ref('int_leaked_purchases') }}
 ),
 
 savings as (
@@ -34,7 +30,7 @@ terms as (
         contract_id,
         min(valid_from_date) as valid_from_date,
         max(coalesce(in_force_until_date, date '9999-12-31')) as until_date,
-        max(expected_volume_amount) as expected_volume_amount
+        {{ of_contract('expected_volume_amount') }} as expected_volume_amount
     from rows_of_contracts
     group by contract_id
 ),
@@ -45,6 +41,7 @@ known as (
         contracts.contract_id,
         contracts.procurement_id,
         contracts.category_group,
+        case when savings.is_in_scope then savings.method end as method,
         terms.valid_from_date,
         terms.until_date,
         terms.expected_volume_amount,
@@ -70,41 +67,7 @@ bought as (
         sum(amount) filter (where compliance_class = 'on_contract') as on_contract_amount,
         sum(amount) filter (where compliance_class = 'over_ceiling') as over_ceiling_amount
     from purchases
-    where compliance_class <> 'wild'
     group by contract_id, last_day(booking_date)
-),
-
-scopes as (
-    select
-        contract_id,
-        category_code
-    from contracts
-    union
-    select
-        contract_id,
-        category_code
-    from more_categories
-),
-
--- A wild purchase is lost to the contracts with a saving that it could have been made on, in equal parts.
-leaked as (
-    select
-        known.contract_id,
-        last_day(purchases.booking_date) as month_end,
-        purchases.amount / count(*) over (
-            partition by purchases.member_code, purchases.category_code, purchases.booking_date
-        ) as wild_amount
-    from purchases
-    inner join scopes on purchases.category_code = scopes.category_code
-    inner join known on scopes.contract_id = known.contract_id
-    inner join contract_members
-        on
-            scopes.contract_id = contract_members.contract_id
-            and purchases.member_code = contract_members.member_code
-    where
-        purchases.compliance_class = 'wild'
-        and known.saving_share is not null
-        and purchases.booking_date between known.valid_from_date and known.until_date
 ),
 
 months as (
@@ -116,9 +79,8 @@ months as (
     select
         contract_id,
         month_end,
-        cast(sum({{ exact('wild_amount') }}) as decimal(38, 10)) as wild_amount
+        amount as wild_amount
     from leaked
-    group by contract_id, month_end
 ),
 
 placed as (
@@ -150,6 +112,7 @@ select
     cumulated.contract_id,
     known.procurement_id,
     known.category_group,
+    known.method,
     round(known.saving_share, 10) as saving_share,
     known.reason,
     cast(cumulated.on_contract_amount as decimal(18, 2)) as on_contract_amount,

@@ -1,0 +1,573 @@
+"""The marts of savings, coordination and lessons, counted from the planted facts in plain Python.
+
+Written from the definitions (`docs/choices.md`, the marts' columns in words) by other hands than the models; what a
+procurement saved is `dagster_project.demo.gains`. Rows are dicts by the marts' column names; amounts are exact.
+
+What belongs here: counting. What does not: what is held against what (`test_savings_counted.py`), and the interval of
+what chance leaves over, which a simulation tests (`tests/property/test_savings_by_chance.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from dagster_project.demo.facts import Bid, Contract, Procurement, Target, World
+from dagster_project.demo.figures import NONE, Register, bid_count
+from dagster_project.demo.gains import Gain, coordination_cost, counted_gains, gains_of
+from dagster_project.demo.realised import OUT_OF_SCOPE, per_krona, saving_per_krona
+from dagster_project.demo.scorecard import ALL, Cell, Period, periods
+
+FEWEST = 5
+"""So many on either side, or there is nothing to compare with."""
+HISTORY_YEARS, HISTORY_RECORDS = 3, 10
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """A classified purchase: by whom, of what, on which contract if any. Amounts in kronor."""
+
+    compliance_class: str
+    contract_id: str | None
+    unit_id: str
+    category_code: str | None
+    invoice_date: date
+    booking_date: date
+    amount: Fraction
+
+
+class Counted:
+    """Every count over one world and its classified purchases, as of a day. `rates`: kronor an hour by year."""
+
+    def __init__(self, world: World, bought: Sequence[Bought], as_of: date, rates: Mapping[int, int]) -> None:
+        self.world, self.bought, self.as_of, self.rates = world, bought, as_of, rates
+        self.register = Register(world)
+        self.gains: dict[str, list[Gain]] = {
+            p.procurement_id: gains_of(world, self.register, p.procurement_id) for p in world.procurements
+        }
+        self.counted = {name: counted_gains(gains) for name, gains in self.gains.items()}
+        years = {p.completed_date.year for p in world.procurements if p.completed_date}
+        self.years = sorted(years)
+
+        self.on_contract: dict[str, list[Bought]] = defaultdict(list)
+        for line in bought:
+            if line.contract_id and line.compliance_class in ("on_contract", "over_ceiling"):
+                self.on_contract[line.contract_id].append(line)
+
+    # What is known of a procurement.
+
+    def saving(self, name: str) -> Fraction | None:
+        counted = self.counted[name]
+        return sum((gain.saving for gain in counted), NONE) if counted else None
+
+    def before(self, name: str) -> Fraction:
+        return sum((gain.before for gain in self.counted[name]), NONE)
+
+    def bounds(self, name: str) -> tuple[Fraction, Fraction] | None:
+        """Low and high, where every part has them."""
+        found = [gain.bounds for gain in self.counted[name]]
+        if not found or None in found:
+            return None
+        return sum((b[0] for b in found if b), NONE), sum((b[1] for b in found if b), NONE)
+
+    def cost(self, p: Procurement) -> tuple[Fraction | None, Fraction | None]:
+        """Priced hours and direct cost, each None where it is not registered."""
+        assert p.completed_date is not None
+        hours = None
+        if p.coordination_hours is not None:
+            hours = coordination_cost(p.coordination_hours, None, p.completed_date.year, self.rates)
+        return hours, None if p.coordination_cost is None else Fraction(p.coordination_cost)
+
+    def is_coordinated(self, p: Procurement) -> bool | None:
+        """None where the members are not all known."""
+        if not self.register.members_known(p):
+            return None
+        return len(self.register.members(p.procurement_id)) >= 2
+
+    def is_separate(self, p: Procurement) -> bool:
+        return self.register.members_known(p) and len(self.register.members(p.procurement_id)) == 1
+
+    def cells(self, p: Procurement) -> list[Cell]:
+        return self.register.record(p, self.as_of).cells
+
+    @cached_property
+    def completed(self) -> list[Procurement]:
+        return [p for p, _ in self.register.completed()]
+
+    # savings_summary
+
+    def summary(self) -> dict[tuple[str, ...], Row]:
+        """By period type, period, member, group and method; only where some procurement is completed."""
+        found: dict[tuple[str, ...], list[Procurement]] = defaultdict(list)
+        spans = periods(self.years[0], self.years[-1])
+        for p in self.completed:
+            counted = self.counted[p.procurement_id]
+            methods = [ALL, counted[0].method] if counted else [ALL]
+            for period in (s for s in spans if p.completed_date and s.holds(p.completed_date)):
+                for cell in self.cells(p):
+                    for method in methods:
+                        found[period.kind, period.name, *cell, method].append(p)
+        return {key: self._summary_row(rows) for key, rows in found.items()}
+
+    def _summary_row(self, procurements: list[Procurement]) -> Row:
+        names = [p.procurement_id for p in procurements]
+        known = [(name, saving) for name in names if (saving := self.saving(name)) is not None]
+        stated = [self.bounds(name) for name, _ in known]
+        total = sum((saving for _, saving in known), NONE)
+        low = sum((b[0] if b else s for b, (_, s) in zip(stated, known, strict=True)), NONE)
+        high = sum((b[1] if b else s for b, (_, s) in zip(stated, known, strict=True)), NONE)
+        prices = [g for name in names for g in self.counted[name] if g.method == "market_price"]
+        by_chance = [(gain, told) for gain in prices if (told := artefact(gain)) is not None]
+        return {
+            "procurements": len(names),
+            "computed_procurements": len(known),
+            "not_computed_procurements": len(names) - len(known),
+            "before_amount": sum((self.before(n) for n, _ in known), NONE) if known else None,
+            "after_amount": sum((self.before(n) - s for n, s in known), NONE) if known else None,
+            "saving_amount": total if known else None,
+            "low_amount": low if known else None,
+            "high_amount": high if known else None,
+            "interval_procurements": sum(b is not None for b in stated),
+            "artefact_amount": sum(t for _, t in by_chance) if by_chance else None,
+            "without_artefact_amount": float(total) - sum(t for _, t in by_chance) if known else None,
+            "remainder_amount": sum(float(g.saving) - t for g, t in by_chance) if by_chance else None,
+            "if_unknown_alike_amount": total / len(known) * len(names) if known else None,
+        }
+
+    # realised_savings
+
+    def share(self, contract_id: str) -> Fraction | None:
+        """Saving per krona paid on the contract; None where it cannot be told or is not asked for."""
+        if contract_id not in self.register.contract:
+            return None
+        found = saving_per_krona(self.world, self.register, contract_id)
+        return None if found == OUT_OF_SCOPE or isinstance(found, str) else found
+
+    def old_price_share(self, contract_id: str) -> Fraction:
+        """Saving per krona at the price before."""
+        name = self.register.contract[contract_id][0].procurement_id
+        counted = self.counted[name or ""]
+        return sum((g.saving for g in counted), NONE) / sum((g.before for g in counted), NONE)
+
+    @cached_property
+    def leaks(self) -> list[tuple[Bought, list[str]]]:
+        """Wild purchases with the contracts of a known saving that would have covered them that day, for that unit."""
+        units = defaultdict(set)
+        for buyer in self.world.contract_buyers:
+            everyone = buyer.unit_id == "ALL"
+            units[buyer.contract_id] |= set(self.register.owner) if everyone else {buyer.unit_id}
+        extra = defaultdict(set)
+        for more in self.world.contract_categories:
+            extra[more.contract_id].add(more.category_code)
+        saving = [name for name in self.register.contract if self.share(name) is not None]
+        found = []
+        in_category = defaultdict(list)
+        for name in saving:
+            rows = self.register.contract[name]
+            for category in {row.category_code for row in rows} | extra[name]:
+                in_category[category].append(name)
+        for line in self.bought:
+            if line.compliance_class == "wild":
+                fitting = [
+                    name
+                    for name in in_category[line.category_code]
+                    if line.unit_id in units[name]
+                    and any(
+                        c.valid_from <= line.invoice_date <= c.last_day
+                        and line.category_code in {c.category_code, *extra[name]}
+                        for c in self.register.contract[name]
+                    )
+                ]
+                found.append((line, fitting))
+        return found
+
+    def realised(self) -> dict[tuple[str, str, str], Row]:
+        """By period type, period and contract: quarters and years in which something was bought or leaked."""
+        first, last = min(b.booking_date for b in self.bought).year, self.as_of.year
+        spans = [s for s in periods(first, last) if s.kind in ("quarter", "year") and s.first <= self.as_of]
+        amounts: dict[tuple[str, Period], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+
+        def add(contract: str, day: date, what: str, amount: Fraction) -> None:
+            for span in spans:
+                if span.holds(day):
+                    amounts[contract, span][what] += amount
+
+        for contract, lines in self.on_contract.items():
+            for line in lines:
+                add(contract, line.booking_date, line.compliance_class, line.amount)
+        for line, fitting in self.leaks:
+            for name in fitting:
+                add(name, line.booking_date, "wild", line.amount / len(fitting))
+        found = {}
+        for (name, span), sums in amounts.items():
+            share, volume = self.share(name), expected_volume(self.register.contract[name])
+            so_far = sum((b.amount for b in self.on_contract[name] if b.booking_date <= span.last), NONE)
+            bought = sums["on_contract"] + sums["over_ceiling"]
+            found[span.kind, span.name, name] = {
+                "saving_share": share,
+                "on_contract_amount": sums["on_contract"],
+                "over_ceiling_amount": sums["over_ceiling"],
+                "realised_saving_amount": None if share is None else share * bought,
+                "contracted_saving_amount": None if share is None or volume is None else share * volume,
+                "expected_volume_amount": volume,
+                "bought_to_date_amount": so_far,
+                "take_up_share": so_far / volume if volume else None,
+                "wild_amount": sums["wild"] if share is not None else None,
+                "lost_saving_amount": sums["wild"] * self.old_price_share(name)
+                if share is not None
+                else None,
+            }
+        return found
+
+    # coordination_benefit
+
+    @cached_property
+    def coordinated(self) -> list[Procurement]:
+        return [p for p in self.completed if self.is_coordinated(p)]
+
+    @cached_property
+    def separate(self) -> list[Procurement]:
+        return [p for p in self.completed if self.is_separate(p)]
+
+    def benefit_of_procurements(self) -> dict[str, Row]:
+        """By procurement, the coordinated ones completed in scope."""
+        return {p.procurement_id: self._benefit([p]) for p in self.coordinated}
+
+    def benefit_of_years(self) -> dict[int, Row]:
+        """By year of completion, with the two groups side by side."""
+        found = {}
+        for year in self.years:
+            inside = [p for p in self.coordinated if p.completed_date and p.completed_date.year == year]
+            if inside:
+                alone = [p for p in self.separate if p.completed_date and p.completed_date.year == year]
+                found[year] = self._benefit(inside) | self._side_by_side(inside, alone)
+        return found
+
+    def _benefit(self, procurements: list[Procurement]) -> Row:
+        names = [p.procurement_id for p in procurements]
+        savings = [s for name in names if (s := self.saving(name)) is not None]
+        costs = [self.cost(p) for p in procurements]
+        hours = [h for h, _ in costs if h is not None]
+        direct = [c for _, c in costs if c is not None]
+        computed, costed = len(savings), sum(c != (None, None) for c in costs)
+        cost = sum(hours, NONE) + sum(direct, NONE)
+        enabled = sum(savings, NONE)
+        known = [(self.bounds(n), self.saving(n)) for n in names if self.saving(n) is not None]
+        low = sum((b[0] if b else s or NONE for b, s in known), NONE)
+        high = sum((b[1] if b else s or NONE for b, s in known), NONE)
+        chance = sum(told for n in names for gain in self.counted[n] if (told := artefact(gain)) is not None)
+        contracted, realised = self._further(names)
+        process = [amount for p in procurements if (amount := self._process_saving(p)) is not None]
+        return {
+            "procurements": len(names),
+            "computed_procurements": computed,
+            "costed_procurements": costed,
+            "coverage": Fraction(min(computed, costed), len(names)),
+            "enabled_saving_amount": enabled if savings else None,
+            "enabled_low_amount": low if savings else None,
+            "enabled_high_amount": high if savings else None,
+            "contracted_saving_amount": contracted,
+            "realised_saving_amount": realised,
+            "coordination_hours": sum_or_none(
+                Fraction(p.coordination_hours) for p in procurements if p.coordination_hours is not None
+            ),
+            "hours_amount": sum(hours, NONE) if hours else None,
+            "direct_cost_amount": sum(direct, NONE) if direct else None,
+            "net_amount": enabled - cost if savings else None,
+            "net_low_amount": low - cost if savings else None,
+            "net_high_amount": high - cost if savings else None,
+            "net_without_artefact_amount": float(enabled - cost) - chance if savings else None,
+            "process_saving_amount": sum(process, NONE) if process else None,
+        }
+
+    def _further(self, names: list[str]) -> tuple[Fraction | None, Fraction | None]:
+        """The saving if everything expected is bought, and on what has been bought so far."""
+        contracted, realised = [], []
+        for name in names:
+            share = per_krona(self.counted[name]) if self.counted[name] else None
+            own = [c for c, rows in self.register.contract.items() if rows[0].procurement_id == name]
+            volumes = [v for c in own if (v := expected_volume(self.register.contract[c])) is not None]
+            if share is not None and volumes:
+                contracted.append(share * sum(volumes, NONE))
+            lines = [line.amount for contract in own for line in self.on_contract[contract]]
+            if share is not None and lines:
+                realised.append(share * sum(lines, NONE))
+        return (
+            sum(contracted, NONE) if contracted else None,
+            sum(realised, NONE) if realised else None,
+        )
+
+    def _process_saving(self, p: Procurement) -> Fraction | None:
+        """Procurements that nobody had to make: as many hours as those for one member take on average."""
+        hours = [Fraction(s.coordination_hours) for s in self.separate if s.coordination_hours is not None]
+        if len(hours) < FEWEST or p.completed_date is None:
+            return None
+        members = len(self.register.members(p.procurement_id))
+        return (members - 1) * sum(hours, NONE) / len(hours) * self.rates[p.completed_date.year]
+
+    def _side_by_side(self, inside: list[Procurement], alone: list[Procurement]) -> Row:
+        shares = []
+        for group in (inside, alone):
+            known = [p.procurement_id for p in group if self.saving(p.procurement_id) is not None]
+            shares.append([float((self.saving(n) or NONE) / self.before(n)) for n in known if self.before(n)])
+        ours, theirs = shares
+        low, high = difference(ours, theirs)
+        return {
+            "coordinated_saving_share": float(np.mean(ours)) if ours else None,
+            "separate_saving_share": float(np.mean(theirs)) if theirs else None,
+            "separate_procurements": len(theirs),
+            "saving_share_difference": float(np.mean(ours) - np.mean(theirs)) if ours and theirs else None,
+            "saving_share_difference_low": low,
+            "saving_share_difference_high": high,
+        }
+
+    # missed_coordination
+
+    def missed(self) -> dict[str, Row]:
+        """By procurement: planned as coordinated, completed for one member."""
+        names = {c.category_code: c.category_name for c in self.world.categories}
+        return {
+            p.procurement_id: {
+                "title": p.title,
+                "category_group": self.register.group_of.get(p.category_code),
+                "category_code": p.category_code,
+                "category_name": names.get(p.category_code),
+                "member_codes": ", ".join(sorted(self.register.members(p.procurement_id))),
+                "planned_completion_date": p.planned_completion_date,
+                "completed_date": p.completed_date,
+                "estimated_value_amount": p.estimated_value,
+                "coordination_deviation_code": p.coordination_deviation_code,
+                "coordination_deviation_reason": p.coordination_deviation_reason,
+                "has_reason": bool(p.coordination_deviation_code or p.coordination_deviation_reason),
+            }
+            for p in self.separate
+            if p.planned_coordinated
+        }
+
+    # lessons
+
+    def lessons(self) -> dict[tuple[str, date], Row]:
+        """By procurement and day of recording."""
+        found = {}
+        for lesson in self.world.lessons:
+            p = self.register.procurement[lesson.procurement_id]
+            ahead = p.announced_date is None or lesson.recorded_date < p.announced_date
+            done = p.completed_date is not None
+            bids = bid_count(self.register, p.procurement_id) if done else None
+            price = self._price(p.procurement_id) if done else None
+            reviewed = p.review_applied_date is not None if done else None
+            expected = lesson.expected_price
+            chance = None if lesson.expected_review is None else Fraction(lesson.expected_review)
+            found[lesson.procurement_id, lesson.recorded_date] = {
+                "kind": lesson.kind,
+                "counts_as": "prediction" if lesson.kind == "expectation" and ahead else "comment",
+                "expected_bids": lesson.expected_bids,
+                "actual_bids": bids,
+                "expected_price_amount": expected,
+                "actual_price_amount": price,
+                "expected_review_probability": chance,
+                "is_reviewed": reviewed,
+                "bids_error": None if None in (bids, lesson.expected_bids) else bids - lesson.expected_bids,  # type: ignore[operator]
+                "price_error_share": price / Fraction(expected) - 1
+                if price is not None and expected
+                else None,
+                "review_error": (
+                    (int(reviewed) - chance) ** 2 if reviewed is not None and chance is not None else None
+                ),
+                "completed_date": p.completed_date,
+            }
+        return found
+
+    def _price(self, name: str) -> Fraction | None:
+        """The winning bids together; None without any, or with one of unknown price."""
+        won: dict[tuple[str | None, str], Bid] = {}
+        for bid in self.register.bids.get(name, ()):
+            if bid.winner:
+                won[bid.lot_id, bid.bidder_id] = bid
+        prices = [bid.bid_price for bid in won.values()]
+        return None if not prices or None in prices else sum((Fraction(p or 0) for p in prices), NONE)
+
+    def calibration(self) -> dict[str, Row]:
+        """By year of completion, and ALL: predictions whose procurement is completed."""
+        by_year: dict[str, list[Row]] = defaultdict(list)
+        for row in self.lessons().values():
+            if row["counts_as"] == "prediction" and row["completed_date"] is not None:
+                by_year[str(row["completed_date"].year)].append(row)
+                by_year[ALL].append(row)
+        found = {}
+        for year, rows in by_year.items():
+            bids = [r for r in rows if r["bids_error"] is not None]
+            prices = [r["price_error_share"] for r in rows if r["price_error_share"] is not None]
+            reviews = [r for r in rows if r["review_error"] is not None]
+            share = mean(int(r["is_reviewed"]) for r in reviews)
+            found[year] = {
+                "predictions": len(rows),
+                "bids_predictions": len(bids),
+                "expected_bids": mean(r["expected_bids"] for r in bids),
+                "actual_bids": mean(r["actual_bids"] for r in bids),
+                "bids_absolute_error": mean(abs(r["bids_error"]) for r in bids),
+                "price_predictions": len(prices),
+                "price_error_share": mean(prices),
+                "price_absolute_error_share": mean(abs(price) for price in prices),
+                "review_predictions": len(reviews),
+                "expected_review_share": mean(r["expected_review_probability"] for r in reviews),
+                "actual_review_share": share,
+                "review_error": mean(r["review_error"] for r in reviews),
+                "review_base_error": mean(
+                    (int(r["is_reviewed"]) - share) ** 2 for r in reviews if share is not None
+                ),
+            }
+        return found
+
+    # savings_target_footing
+
+    def footing(self, organisation: str) -> dict[tuple[str, str, int], Row]:
+        """By indicator, plan and year, of common targets that state a level for the whole year."""
+        found = {}
+        for target in self.world.targets:
+            if (
+                target.organisation == organisation
+                and target.member_code is None
+                and target.kpi_id in MEASURES
+            ):
+                last = min(target.valid_to.year if target.valid_to else self.as_of.year, self.as_of.year)
+                for year in range(target.valid_from.year, last + 1):
+                    found[target.kpi_id, target.plan_id, year] = self._footing(target, year)
+        return found
+
+    def _footing(self, target: Target, year: int) -> Row:
+        measure, adds = MEASURES[target.kpi_id]
+        by_year: dict[int, list[Procurement]] = defaultdict(list)
+        for p in self.completed:
+            assert p.completed_date is not None
+            by_year[p.completed_date.year].append(p)
+        years = [y for y in range(year - HISTORY_YEARS, year) if by_year.get(y)]
+        history = [v for y in years for p in by_year[y] if (v := measure(self, p)) is not None]
+        planned = [
+            p
+            for p in self.register.scoped()
+            if p.planned_completion_date and p.planned_completion_date.year == year
+        ]
+        before = by_year.get(year - 1, [])
+        row: Row = {
+            "target_operator": target.operator,
+            "target": target.target_value,
+            "history_years": len(years),
+            "history_records": len(history),
+            "planned_procurements": len(planned),
+            "planned_coordinated_procurements": sum(p.planned_coordinated for p in planned),
+            "computed_share": (
+                Fraction(sum(self.saving(p.procurement_id) is not None for p in before), len(before))
+                if before
+                else None
+            ),
+            "expected": None,
+        }
+        if len(history) >= HISTORY_RECORDS:
+            usual = Fraction(len(history), len(years))
+            number = len(planned) if len(planned) * 2 >= usual and adds != "own" else usual
+            center = sum(history, NONE) / len(history)
+            row["expected"] = center * number if adds else center
+            row["number"] = number
+        return row
+
+
+def _one(condition: bool | None) -> Fraction | None:
+    return None if condition is None else Fraction(int(condition))
+
+
+def _net(counted: Counted, p: Procurement) -> Fraction | None:
+    if not counted.is_coordinated(p):
+        return None
+    hours, direct = counted.cost(p)
+    saving = counted.saving(p.procurement_id)
+    if saving is None and hours is None and direct is None:
+        return None
+    return (saving or NONE) - (hours or NONE) - (direct or NONE)
+
+
+def _missed(counted: Counted, p: Procurement) -> Fraction | None:
+    return (
+        _one(counted.is_separate(p)) if p.planned_coordinated and counted.register.members_known(p) else None
+    )
+
+
+Measure = Callable[[Counted, Procurement], Fraction | None]
+MEASURES: dict[str, tuple[Measure, str]] = {
+    # indicator: a procurement's part of it, and whether parts add up ("own": over procurements of its own kind)
+    "enabled_savings": (lambda counted, p: counted.saving(p.procurement_id) or NONE, "sum"),
+    "savings_coverage": (lambda counted, p: _one(counted.saving(p.procurement_id) is not None), ""),
+    "coordinated_count": (lambda counted, p: _one(counted.is_coordinated(p)), "sum"),
+    "coordinated_share": (lambda counted, p: _one(counted.is_coordinated(p)), ""),
+    "missed_coordination_share": (_missed, ""),
+    "net_coordination_benefit": (_net, "own"),
+}
+
+
+def expected_volume(rows: Sequence[Contract]) -> Fraction | None:
+    """The contract's: stated once or alike on every supplier's row it is the whole, else each supplier's part."""
+    stated = [Fraction(row.expected_volume) for row in rows if row.expected_volume is not None]
+    if not stated:
+        return None
+    return stated[0] if len(set(stated)) == 1 else sum(stated, NONE)
+
+
+def artefact(gain: Gain) -> float | None:
+    """What chance alone gives a market price: bids vary by per cent about a level, and the winner has its place.
+
+    None for other methods, more than twenty bids, or a bid of nothing.
+    """
+    prices = sorted([*gain.others, gain.after])
+    if gain.method != "market_price" or len(prices) > 20 or prices[0] <= 0:
+        return None
+    z = normal_places(len(prices))
+    place = prices.index(gain.after)
+    weights = 2 * np.arange(1, len(prices)) - len(prices)
+    others = np.sort(np.log([float(price) for price in gain.others]))
+    spread = float(weights @ others) / float(weights @ np.delete(z, place))
+    level = float(np.mean(np.log([float(price) for price in prices]))) + spread * z[place]
+    return float(gain.before) - math.exp(level)
+
+
+@cache
+def normal_places(number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Expected values of so many standard normal draws in ascending order, by numerical integration."""
+    x = np.linspace(-9, 9, 20_001)
+    found = []
+    for place in range(1, number + 1):
+        density = stats.beta.pdf(stats.norm.cdf(x), place, number - place + 1) * stats.norm.pdf(x)
+        found.append(float(np.trapezoid(x * density, x)))
+    return np.array(found)
+
+
+def difference(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float | None, float | None]:
+    """Welch's 95 % interval of a difference of means; None with too few on either side."""
+    if min(len(ours), len(theirs)) < FEWEST:
+        return None, None
+    a, b = np.var(ours, ddof=1) / len(ours), np.var(theirs, ddof=1) / len(theirs)
+    degrees = (a + b) ** 2 / (a**2 / (len(ours) - 1) + b**2 / (len(theirs) - 1))
+    width = stats.t.ppf(0.975, degrees) * math.sqrt(a + b)
+    center = float(np.mean(ours) - np.mean(theirs))
+    return center - width, center + width
+
+
+def mean(values: Iterable[Any]) -> Fraction | None:
+    """The mean, None of nothing."""
+    found = [Fraction(value) for value in values]
+    return sum(found, NONE) / len(found) if found else None
+
+
+def sum_or_none(values: Iterable[Fraction]) -> Fraction | None:
+    """The sum, None of nothing."""
+    found = list(values)
+    return sum(found, NONE) if found else None
