@@ -1,10 +1,10 @@
 """The evidence of what procurements save, taken from the planted facts in plain Python.
 
 Written from the definitions alone, by other hands than the models. Where those are silent: bids are compared with the
-bids that name the same lot; a saving registered for the whole covers those of its lots by the same method; the winner's
-price before negotiation is a negotiation where none is registered; what coordination took is known where hours or costs
-are; of saving and cost the one that is known is summed, and the procurement is uncertain. The year of an hour's rate is
-that of completion.
+bids that name the same lot; a saving registered for the whole covers those of its lots by the same method; the only
+winner's price before negotiation is a negotiation where none is registered; what coordination took is known where hours
+or costs are; of saving and cost the one that is known is summed, and the procurement is uncertain. The year of an
+hour's rate is that of completion.
 
 What belongs here: savings, and what coordination costs. What does not: sums and periods (`scorecard.py`), what was then
 bought (`realised.py`).
@@ -26,14 +26,16 @@ HOURLY_RATES: Mapping[int, int] = {2019: 800, 2020: 800, 2021: 850, 2022: 900}
 METHODS = ("basket", "negotiation", "market_price")
 """In the order in which they count."""
 FEWEST_BIDS = 3
+NOT_NEGOTIATED = ("open", "selective")
+"""Procedures in which a first price that equals the last is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
     """One comparison of prices: of a lot, or of the whole procurement where `lot_id` is None.
 
-    `is_registered`: as somebody calculated it, with the uncertainty stated (`share`); else the bids say it, and `others`
-    are the prices of those that did not win, where bids are compared.
+    `is_registered`: as somebody calculated it, with the uncertainty stated (`share`); else the bids say it, and
+    `others` are the prices of those that did not win, where bids are compared.
     """
 
     method: str
@@ -116,22 +118,24 @@ def gains_of(world: World, register: Register, procurement_id: str) -> list[Gain
         for row in world.savings
         if row.procurement_id == procurement_id
     ]  # fmt: skip
-    bids = {(bid.lot_id, bid.bidder_id): bid for bid in register.bids.get(procurement_id, ())}
-    negotiated = [] if any(gain.method == "negotiation" for gain in registered) else [
-        Gain("negotiation", lot_id, Fraction(bid.first_price), Fraction(bid.bid_price))
-        for (lot_id, _), bid in bids.items()
-        if bid.winner and bid.first_price is not None and bid.bid_price is not None
-    ]  # fmt: skip
-    lots: dict[str | None, list[Bid]] = {}
-    for (lot_id, _), bid in bids.items():
+    told_of = {gain.method for gain in registered}
+    lots: dict[str | None, dict[str, Bid]] = {}
+    for bid in register.bids.get(procurement_id, ()):
         if bid.status == "qualified":
-            lots.setdefault(lot_id, []).append(bid)
-    compared = []
-    for lot_id, qualified in lots.items():
-        winning = [bid for bid in qualified if bid.winner]
-        priced = {bid.bidder_id: Fraction(bid.bid_price) for bid in qualified if bid.bid_price is not None}
-        if len(priced) >= FEWEST_BIDS and len(winning) == 1 and winning[0].bidder_id in priced:
+            lots.setdefault(bid.lot_id, {})[bid.bidder_id] = bid
+    found = []
+    for lot_id, bids in lots.items():
+        priced = {name: Fraction(bid.bid_price) for name, bid in bids.items() if bid.bid_price is not None}
+        winning = [name for name, bid in bids.items() if bid.winner]
+        if len(winning) != 1 or winning[0] not in priced:
+            continue
+        won, first = priced[winning[0]], bids[winning[0]].first_price
+        if first is not None and "negotiation" not in told_of:
+            procedure = register.procurement[procurement_id].procedure
+            if first != won or procedure not in NOT_NEGOTIATED:
+                found.append(Gain("negotiation", lot_id, Fraction(first), won))
+        if len(priced) >= FEWEST_BIDS:
             mean = sum(priced.values(), NONE) / len(priced)
-            won = priced.pop(winning[0].bidder_id)
-            compared.append(Gain("market_price", lot_id, mean, won, others=tuple(priced.values())))
-    return [*registered, *negotiated, *compared]
+            others = tuple(price for name, price in priced.items() if name != winning[0])
+            found.append(Gain("market_price", lot_id, mean, won, others=others))
+    return [*registered, *found]

@@ -56,6 +56,7 @@ def add_operations(world: World, rng: random.Random) -> None:
     _reported(world, rng)
     # Random numbers of their own: what is drawn after them does not depend on how many questions there are.
     _self_assessments(world, random.Random(f"self-assessments:{world.seed}"))
+    _expectations(world, random.Random(f"expectations:{world.seed}"))
 
 
 def _surveys(world: World, rng: random.Random) -> None:
@@ -181,7 +182,10 @@ TARGETS: tuple[tuple[str, int, int, str | None, str, str | None], ...] = (
     ("decision_days_median", 2020, 2022, None, "decrease", None),
     ("questions_mean", 2020, 2022, None, "<=", "7"),
     ("cancelled_count", 2021, 2022, None, "decrease", None),
+    ("savings_coverage", 2021, 2022, None, ">=", "0.4"),
 )
+SAVED_PER_PROCUREMENT = Decimal(400_000)
+"""The target for savings, by how many procurements a year the organisation has."""
 
 
 def _reported(world: World, rng: random.Random) -> None:
@@ -191,6 +195,14 @@ def _reported(world: World, rng: random.Random) -> None:
                 world.organisation, f"plan_{first}_{last}", kpi_id, date(first, 1, 1),
                 date(last, 12, 31), member,
                 operator, Decimal(value) if value is not None else None,
+            )
+        )  # fmt: skip
+    aimed = world.size.procurements_per_year * SAVED_PER_PROCUREMENT
+    for year in (2021, 2022):
+        world.targets.append(
+            Target(
+                world.organisation, f"plan_{year}", "enabled_savings", date(year, 1, 1), date(year, 12, 31), None, ">=",
+                aimed,
             )
         )  # fmt: skip
     world.targets.append(
@@ -231,6 +243,25 @@ def _reported(world: World, rng: random.Random) -> None:
         Classification("STI", f"{30000000 + 1000 * i}", c.category_code)
         for i, c in enumerate(world.categories[:20])
     ]
+
+
+def _expectations(world: World, rng: random.Random) -> None:
+    """What was expected of some procurements, most of it noted before the announcement; a little too hopeful."""
+    bidders: dict[str, set[str]] = {}
+    for bid in world.bids:
+        bidders.setdefault(bid.procurement_id, set()).add(bid.bidder_id)
+    for p in world.procurements:
+        if p.announced_date is None or rng.random() > 0.15:
+            continue
+        noted = p.announced_date - timedelta(days=rng.randint(-3, 40))
+        expected = max(1, len(bidders.get(p.procurement_id, ())) + rng.randint(-1, 2))
+        price = (p.estimated_value or Decimal(0)) * rng.randint(75, 105) / 100
+        world.lessons.append(
+            Lesson(
+                p.procurement_id, noted, "expectation", "Väntat utfall enligt strategin", expected,
+                price if rng.random() < 0.8 else None, Decimal(rng.choice((2, 5, 10, 20))) / 100,
+            )
+        )  # fmt: skip
 
 
 def _self_assessments(world: World, rng: random.Random) -> None:

@@ -29,11 +29,13 @@ from dagster_project.demo.facts import (
     ContractCategory,
     ExchangeRate,
     Followup,
+    Lesson,
     Line,
     Lot,
     Participant,
     Procurement,
     Requirement,
+    Saving,
     Spelling,
     Supplier,
     SupplierAlias,
@@ -71,6 +73,14 @@ PLANTED: dict[str, str] = {
     "missed_coordination": "UH-2021-925",
     "federation_counts_as_owner": "UH-2021-926",
     "late_of_plan": "UH-2020-927",
+    "negotiated_by_a_consortium": "UH-2021-928",
+    "first_price_filled_in_for_every_bid": "UH-2021-929",
+    "saving_of_the_whole_and_of_a_lot": "UH-2021-930",
+    "more_than_twenty_bids": "UH-2021-931",
+    "prices_that_rose": "UH-2021-932",
+    "expected_in_time": "UH-2021-933",
+    "expected_too_late": "UH-2021-934",
+    "expected_and_not_yet_announced": "UH-2022-935",
 }
 
 S_MAIN, S_RIVAL, S_EXPIRED, S_OPEN_ENDED, S_CEILING = (orgnr(8000 + i) for i in range(5))
@@ -98,6 +108,7 @@ def plant(world: World) -> None:
     """Add every planted case to the world."""
     _suppliers(world)
     _procurements(world)
+    _savings(world)
     _contracts(world)
     _lines(world)
     world.reserved_units.add(OUTSIDE_UNIT)
@@ -219,6 +230,69 @@ def _procurements(world: World) -> None:
     bid(add("missed_coordination", (U1,)), S_MAIN)
     bid(add("federation_counts_as_owner", (FEDERATION_UNIT, U1)), S_MAIN)  # owner 9103, and 9101
     bid(add("late_of_plan", planned_completion_date=date(2020, 12, 31)), S_MAIN)
+    add("negotiated_by_a_consortium", procedure="negotiated", coordination_hours=Decimal(40))
+    add("first_price_filled_in_for_every_bid", coordination_cost=Decimal(7_000))
+    add("saving_of_the_whole_and_of_a_lot", coordination_hours=Decimal(10), coordination_cost=Decimal(0))
+    add("more_than_twenty_bids")
+    add("prices_that_rose", (U1,), coordination_hours=Decimal(12))
+    add("expected_in_time", review_applied_date=date(2021, 4, 25))
+    add("expected_too_late")
+    later: dict[str, Any] = dict.fromkeys(
+        ("announced_date", "tender_deadline", "award_date", "completed_date")
+    )
+    add("expected_and_not_yet_announced", planned_completion_date=date(2022, 12, 31), **later)
+
+
+def _savings(world: World) -> None:
+    """What is saved, and what was expected, where the rules are easily got wrong."""
+
+    def bid(trap: str, bidder: str, price: int, first: int | None = None, winner: bool = False, lot: str | None = None,
+            partner: str | None = None) -> None:  # fmt: skip
+        world.bids.append(
+            Bid(PLANTED[trap], lot, bidder, partner or bidder, Decimal(price),
+                None if first is None else Decimal(first), "qualified", winner)
+        )  # fmt: skip
+
+    trap = "negotiated_by_a_consortium"  # two rows, one price: 20 000 and not 40 000; before the market price
+    for partner in (S_MAIN, S_ELSEWHERE):
+        bid(trap, "KONS-3", 180_000, 200_000, winner=True, partner=partner)
+    bid(trap, S_RIVAL, 210_000, 215_000)
+    bid(trap, S_EXPIRED, 240_000, 240_000)
+    trap = "first_price_filled_in_for_every_bid"  # an open procedure: nobody has negotiated, the bids are compared
+    bid(trap, S_MAIN, 90_000, 90_000, winner=True)
+    bid(trap, S_RIVAL, 100_000, 100_000)
+    bid(trap, S_EXPIRED, 110_000, 110_000)
+    trap = "saving_of_the_whole_and_of_a_lot"  # the whole covers its lot; a negotiation does not count beside a basket
+    world.lots.append(Lot(PLANTED[trap], "1", "Norr"))
+    for lot, method, before, after, share in (
+        (None, "basket", 500_000, 450_000, "0.2"), ("1", "basket", 90_000, 80_000, None),
+        (None, "negotiation", 480_000, 450_000, None),
+    ):  # fmt: skip
+        world.savings.append(
+            Saving(PLANTED[trap], lot, method, Decimal(before), Decimal(after), Decimal(share) if share else None,
+                   "Planterad")
+        )  # fmt: skip
+    trap = "more_than_twenty_bids"  # a market price whose artefact nobody has worked out
+    for number in range(21):
+        bid(trap, orgnr(8100 + number), 100_000 + 1_000 * number, winner=number == 0)
+    trap = "prices_that_rose"
+    world.savings.append(
+        Saving(PLANTED[trap], None, "basket", Decimal(100_000), Decimal(104_000), None, "Planterad")
+    )
+    day = timedelta(days=1)
+    for trap, recorded, kind, bids, price, review in (
+        ("expected_in_time", ANNOUNCED - day, "expectation", 3, 95_000, "0.2"),
+        ("expected_in_time", COMPLETED + day, "lesson", None, None, None),
+        ("expected_too_late", ANNOUNCED, "expectation", 2, 90_000, "0.1"),
+        ("expected_and_not_yet_announced", date(2022, 11, 1), "expectation", 4, None, None),
+    ):  # fmt: skip
+        world.lessons.append(
+            Lesson(PLANTED[trap], recorded, kind, "Planterad", bids, Decimal(price) if price else None,
+                   Decimal(review) if review else None)
+        )  # fmt: skip
+    for trap in ("expected_in_time", "expected_too_late"):
+        bid(trap, S_MAIN, 100_000, winner=True)
+        bid(trap, S_RIVAL, 110_000)
 
 
 def _contracts(world: World) -> None:
@@ -268,6 +342,13 @@ def _contracts(world: World) -> None:
             procurement_id=PLANTED[procurement], signed_date=signed, contract_class="D")  # fmt: skip
     add("P-13", S_ENDED, C1, date(2021, 6, 2), date(2021, 6, 22), procurement_id=PLANTED[
         "workplace_ended_before_announcement"], signed_date=date(2021, 6, 9), contract_class="D")  # fmt: skip
+    # A framework whose volume is repeated on both suppliers' rows, and one where each has its own.
+    for contract, supplier, volume in (
+        ("P-15", S_MAIN, 400_000), ("P-15", S_RIVAL, 400_000), ("P-16", S_MAIN, 300_000), ("P-16", S_RIVAL, 100_000),
+    ):  # fmt: skip
+        trap = "saving_of_the_whole_and_of_a_lot" if contract == "P-15" else "negotiated_by_a_consortium"
+        add(contract, supplier, C3, date(2022, 1, 1), date(2022, 6, 30), U3, procurement_id=PLANTED[trap],
+            signed_date=date(2021, 12, 20), expected_volume=Decimal(volume), annual_value=Decimal(volume))  # fmt: skip
     world.contract_followups += [
         Followup("P-01", date(2021, 3, 3), "meeting", 4, False),
         Followup("P-02", date(2021, 4, 4), "phone", None, None),  # class B needs a meeting
@@ -389,7 +470,14 @@ def _lines(world: World) -> None:
     line("T46", "open", date(2020, 5, 15), 50_000, C2)  # keeps the quarter's sums positive
     line("T45", "ceiling", date(2020, 7, 1), 5_000, C2, unit=U3)
     line("T45", "ceiling", date(2020, 7, 1), 10, C2, unit=U3, number=2)
-    # Nobody's contract covers C3 in 2022: one authority passes the direct-award threshold, another comes near it.
+    # P-15 and P-16 are U3's alone: bought on the one that is named, wild in equal parts, and not theirs the day after
+    # the last, nor of another unit.
+    line("T70", "main", date(2022, 2, 1), 11_000, C3, unit=U3, contract="P-15")
+    line("T71", "rival", date(2022, 2, 2), 9_000, C3, unit=U3, contract="P-16")
+    line("T72", "newcomer", date(2022, 6, 30), 5_000, C3, unit=U3, booked=date(2022, 7, 4))
+    line("T73", "newcomer", date(2022, 7, 1), 5_000, C3, unit=U3)
+    # Nobody's contract covers C3 for U1 and U2 in 2022: one authority passes the direct-award threshold, another comes
+    # near it.
     line("T60", "newcomer", date(2022, 3, 1), 480_000, C3)
     line("T61", "newcomer", date(2022, 5, 10), 260_000, C3)
     line("T62", "rival", date(2022, 6, 1), 390_000, C3, unit=U2)

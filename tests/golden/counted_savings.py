@@ -3,7 +3,7 @@
 Written from the definitions (`docs/choices.md`, the marts' columns in words) by other hands than the models; what a
 procurement saved is `dagster_project.demo.gains`. Rows are dicts by the marts' column names; amounts are exact.
 
-What belongs here: counting. What does not: what is held against what (`test_savings_counted.py`), and the interval of
+What belongs here: counting. What does not: how a mart is held against it (`compared_savings.py`), and the interval of
 what chance leaves over, which a simulation tests (`tests/property/test_savings_by_chance.py`).
 """
 
@@ -27,9 +27,13 @@ from dagster_project.demo.gains import Gain, coordination_cost, counted_gains, g
 from dagster_project.demo.realised import OUT_OF_SCOPE, per_krona, saving_per_krona
 from dagster_project.demo.scorecard import ALL, Cell, Period, periods
 
+MAYBE_CHANCE = ("not_identified", "rests_on_chance")
+"""The verdict on bids alone, unless the interval of what chance leaves over lies beside zero."""
 FEWEST = 5
 """So many on either side, or there is nothing to compare with."""
 HISTORY_YEARS, HISTORY_RECORDS = 3, 10
+SIZE = "size"
+"""In a counted row beside the mart's columns: the sum of the amounts before, which is what chance is a share of."""
 Row = dict[str, Any]
 
 
@@ -109,7 +113,7 @@ class Counted:
     def summary(self) -> dict[tuple[str, ...], Row]:
         """By period type, period, member, group and method; only where some procurement is completed."""
         found: dict[tuple[str, ...], list[Procurement]] = defaultdict(list)
-        spans = periods(self.years[0], self.years[-1])
+        spans = [s for s in periods(self.years[0], self.years[-1]) if s.first <= self.as_of]
         for p in self.completed:
             counted = self.counted[p.procurement_id]
             methods = [ALL, counted[0].method] if counted else [ALL]
@@ -141,6 +145,7 @@ class Counted:
             "artefact_amount": sum(t for _, t in by_chance) if by_chance else None,
             "without_artefact_amount": float(total) - sum(t for _, t in by_chance) if known else None,
             "remainder_amount": sum(float(g.saving) - t for g, t in by_chance) if by_chance else None,
+            SIZE: sum((self.before(n) for n, _ in known), NONE),
             "if_unknown_alike_amount": total / len(known) * len(names) if known else None,
         }
 
@@ -240,8 +245,24 @@ class Counted:
         return [p for p in self.completed if self.is_separate(p)]
 
     def benefit_of_procurements(self) -> dict[str, Row]:
-        """By procurement, the coordinated ones completed in scope."""
-        return {p.procurement_id: self._benefit([p]) for p in self.coordinated}
+        """By procurement, the coordinated ones completed in scope; low and high only where they are stated."""
+        found = {}
+        for p in self.coordinated:
+            low, high = self.bounds(p.procurement_id) or (None, None)
+            row = self._benefit([p]) | {"enabled_low_amount": low, "enabled_high_amount": high}
+            row["verdict"], row["reason"] = self._verdict(p, row)
+            found[p.procurement_id] = row
+        return found
+
+    def _verdict(self, p: Procurement, row: Row) -> tuple[str, str | None]:
+        """Whether a procurement is a gain, and else why that cannot be told; MAYBE_CHANCE where bids alone say so."""
+        if row["enabled_saving_amount"] is None:
+            return "not_identified", "no_saving"
+        if row["costed_procurements"] == 0:
+            return "not_identified", "no_cost"
+        if self.counted[p.procurement_id][0].method == "market_price" and row["enabled_saving_amount"] > 0:
+            return MAYBE_CHANCE
+        return ("gain" if row["net_amount"] > 0 else "loss"), None
 
     def benefit_of_years(self) -> dict[int, Row]:
         """By year of completion, with the two groups side by side."""
@@ -287,6 +308,7 @@ class Counted:
             "net_low_amount": low - cost if savings else None,
             "net_high_amount": high - cost if savings else None,
             "net_without_artefact_amount": float(enabled - cost) - chance if savings else None,
+            SIZE: sum((self.before(name) for name in names), NONE),
             "process_saving_amount": sum(process, NONE) if process else None,
         }
 
@@ -405,11 +427,12 @@ class Counted:
                 by_year[str(row["completed_date"].year)].append(row)
                 by_year[ALL].append(row)
         found = {}
+        # Who each time says the share of all years.
+        usual = mean(int(r["is_reviewed"]) for r in by_year[ALL] if r["review_error"] is not None)
         for year, rows in by_year.items():
             bids = [r for r in rows if r["bids_error"] is not None]
             prices = [r["price_error_share"] for r in rows if r["price_error_share"] is not None]
             reviews = [r for r in rows if r["review_error"] is not None]
-            share = mean(int(r["is_reviewed"]) for r in reviews)
             found[year] = {
                 "predictions": len(rows),
                 "bids_predictions": len(bids),
@@ -421,10 +444,10 @@ class Counted:
                 "price_absolute_error_share": mean(abs(price) for price in prices),
                 "review_predictions": len(reviews),
                 "expected_review_share": mean(r["expected_review_probability"] for r in reviews),
-                "actual_review_share": share,
+                "actual_review_share": mean(int(r["is_reviewed"]) for r in reviews),
                 "review_error": mean(r["review_error"] for r in reviews),
                 "review_base_error": mean(
-                    (int(r["is_reviewed"]) - share) ** 2 for r in reviews if share is not None
+                    (int(r["is_reviewed"]) - usual) ** 2 for r in reviews if usual is not None
                 ),
             }
         return found
@@ -438,9 +461,11 @@ class Counted:
             if (
                 target.organisation == organisation
                 and target.member_code is None
+                and target.target_value is not None
                 and target.kpi_id in MEASURES
             ):
-                last = min(target.valid_to.year if target.valid_to else self.as_of.year, self.as_of.year)
+                ahead = self.as_of.year + 1
+                last = min(target.valid_to.year if target.valid_to else ahead, ahead)
                 for year in range(target.valid_from.year, last + 1):
                     found[target.kpi_id, target.plan_id, year] = self._footing(target, year)
         return found
@@ -461,7 +486,7 @@ class Counted:
         before = by_year.get(year - 1, [])
         row: Row = {
             "target_operator": target.operator,
-            "target": target.target_value,
+            "target": float(target.target_value or 0),
             "history_years": len(years),
             "history_records": len(history),
             "planned_procurements": len(planned),
@@ -472,14 +497,33 @@ class Counted:
                 else None
             ),
             "expected": None,
+            "low": None,
+            "high": None,
+            "verdict": "no_footing",
         }
         if len(history) >= HISTORY_RECORDS:
             usual = Fraction(len(history), len(years))
             number = len(planned) if len(planned) * 2 >= usual and adds != "own" else usual
-            center = sum(history, NONE) / len(history)
-            row["expected"] = center * number if adds else center
-            row["number"] = number
+            if target.kpi_id == "missed_coordination_share" and row["planned_coordinated_procurements"]:
+                number = row["planned_coordinated_procurements"]
+            # So many draws from a population that is itself known from so many.
+            values = [float(value) for value in history]
+            width = stats.norm.ppf(0.975) * np.std(values) * math.sqrt(1 / number + 1 / len(values))
+            size = float(number) if adds else 1.0
+            row["expected"] = np.mean(values) * size
+            row["low"], row["high"] = row["expected"] - width * size, row["expected"] + width * size
+            row["verdict"] = _reach(row)
         return row
+
+
+def _reach(row: Row) -> str:
+    """A target beyond the interval on the hard side is out of reach, beyond it on the easy side too low."""
+    is_least = row["target_operator"] in (">=", ">")
+    if row["target"] > row["high"]:
+        return "out_of_reach" if is_least else "too_low"
+    if row["target"] < row["low"]:
+        return "too_low" if is_least else "out_of_reach"
+    return "within_reach"
 
 
 def _one(condition: bool | None) -> Fraction | None:
@@ -487,12 +531,12 @@ def _one(condition: bool | None) -> Fraction | None:
 
 
 def _net(counted: Counted, p: Procurement) -> Fraction | None:
+    if counted.is_coordinated(p) is None:
+        return NONE
     if not counted.is_coordinated(p):
         return None
     hours, direct = counted.cost(p)
     saving = counted.saving(p.procurement_id)
-    if saving is None and hours is None and direct is None:
-        return None
     return (saving or NONE) - (hours or NONE) - (direct or NONE)
 
 
@@ -507,7 +551,7 @@ MEASURES: dict[str, tuple[Measure, str]] = {
     # indicator: a procurement's part of it, and whether parts add up ("own": over procurements of its own kind)
     "enabled_savings": (lambda counted, p: counted.saving(p.procurement_id) or NONE, "sum"),
     "savings_coverage": (lambda counted, p: _one(counted.saving(p.procurement_id) is not None), ""),
-    "coordinated_count": (lambda counted, p: _one(counted.is_coordinated(p)), "sum"),
+    "coordinated_count": (lambda counted, p: _one(bool(counted.is_coordinated(p))), "sum"),
     "coordinated_share": (lambda counted, p: _one(counted.is_coordinated(p)), ""),
     "missed_coordination_share": (_missed, ""),
     "net_coordination_benefit": (_net, "own"),
@@ -551,12 +595,11 @@ def normal_places(number: int) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float | None, float | None]:
-    """Welch's 95 % interval of a difference of means; None with too few on either side."""
+    """Student's 95 % interval of a difference of means, with the smaller group's degrees of freedom."""
     if min(len(ours), len(theirs)) < FEWEST:
         return None, None
     a, b = np.var(ours, ddof=1) / len(ours), np.var(theirs, ddof=1) / len(theirs)
-    degrees = (a + b) ** 2 / (a**2 / (len(ours) - 1) + b**2 / (len(theirs) - 1))
-    width = stats.t.ppf(0.975, degrees) * math.sqrt(a + b)
+    width = stats.t.ppf(0.975, min(len(ours), len(theirs)) - 1) * math.sqrt(a + b)
     center = float(np.mean(ours) - np.mean(theirs))
     return center - width, center + width
 

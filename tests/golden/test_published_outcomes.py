@@ -7,19 +7,27 @@ Python, so that the models are not held against themselves.
 from __future__ import annotations
 
 import csv
+import random
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
 
+from dagster_project.demo.boards import board_world
+from dagster_project.demo.boards.plan import Board, load_board
 from dagster_project.settings import Workspace
+from tests.golden.compared_savings import differences
+from tests.golden.counted_savings import Bought, Counted
 
 LAST_DAY = {"uhc": "2023-12-31", "sormland_vastmanland": "2025-06-30"}
+LINES = 1500
 NOT_IN_SCOPE = ("direct_award", "lov", "framework_call")
 COUNTED_BIDS = ("submitted", "qualified", "rejected")
 Row = dict[str, str]
@@ -66,7 +74,7 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Deliv
     def board(organisation: str) -> Delivered:
         if organisation not in made:
             folder = tmp_path_factory.mktemp("boards") / organisation
-            _mattstock("demo", str(folder), "--organisation", organisation, "--invoice-lines", "1500")
+            _mattstock("demo", str(folder), "--organisation", organisation, "--invoice-lines", f"{LINES}")
             _mattstock("run", "--data", str(folder), "--as-of", LAST_DAY[organisation])
             made[organisation] = Delivered(organisation, folder)
         return made[organisation]
@@ -105,6 +113,31 @@ def test_four_in_ten_savings_of_the_two_regions_cannot_be_computed(
         # What the published sum does not say: that a part is chance, and that it is a part of all procurements only.
         assert 0 < year["artefact_amount"] == year["saving_amount"] - year["without_artefact_amount"]
         assert year["if_unknown_alike_amount"] > 1.6 * float(year["saving_amount"])
+
+
+def test_the_marts_of_savings_coordination_and_lessons_are_counted_by_other_hands(board: Delivered) -> None:
+    seed = 1
+    plan = load_board(board.organisation)
+    facts = board_world(plan, LINES, seed, random.Random(f"{board.organisation}:{seed}"))
+    lines = board.table(
+        "select compliance_class, contract_id, buyer_unit_id, category_code, invoice_date, booking_date, amount_net "
+        "from fct_invoice_line"
+    ).rows()
+    bought = [Bought(*told, Fraction(amount)) for *told, amount in lines]
+    as_of = date.fromisoformat(LAST_DAY[board.organisation])
+    counted = Counted(facts, bought, as_of, _rates(plan))
+    assert counted.calibration()
+    assert counted.missed()
+    assert differences(lambda query: board.table(query).to_dicts(), counted) == []
+
+
+def _rates(plan: Board) -> dict[int, int]:
+    """Kronor an hour by year: one for every year, or those from which it changes."""
+    told = plan.coordination_hourly_rate
+    years = range(2015, 2031)
+    if not isinstance(told, dict):
+        return dict.fromkeys(years, int(told))
+    return {year: int(told[max(y for y in told if y <= year)]) for year in years if year >= min(told)}
 
 
 def test_every_delivered_row_is_accepted_without_a_remark(board: Delivered) -> None:

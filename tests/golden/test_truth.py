@@ -6,11 +6,18 @@ The truth is counted from the planted facts in another way than the models do, b
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import polars as pl
 import pytest
 
-from tests.golden.conftest import Published
+from dagster_project.demo.faults import plant_faults
+from dagster_project.demo.gains import HOURLY_RATES
+from dagster_project.demo.ledger import Ledger
+from dagster_project.demo.worlds import build_world
+from tests.golden.compared_savings import bought_in, differences
+from tests.golden.conftest import AS_OF, Published
+from tests.golden.counted_savings import Counted
 
 WORLDS = [("clean", 3000, 1), ("clean", 20000, 7), ("dirty", 3000, 2), ("corrected", 3000, 3)]
 KEY = ["kpi_id", "period_type", "period", "member_code", "category_group"]
@@ -55,6 +62,23 @@ def test_every_figure_is_the_truth(world: Published) -> None:
     truth = truth.join(accepted, on="kpi_id").with_columns(pl.col("coverage") * pl.col("accepted_share"))
     wrong = differing(ours, truth, KEY, [*NUMBERS, "status", "target_operator"])
     assert wrong.is_empty(), f"{wrong.height} of {truth.height} differ:\n{wrong.head(20)}"
+
+
+def test_the_marts_of_savings_coordination_and_lessons_are_the_truth(
+    world: Published, request: pytest.FixtureRequest
+) -> None:
+    variant, lines, seed = request.node.callspec.params["world"]
+    facts = build_world("demo", lines, seed)
+    faults = plant_faults(facts, personal=variant != "clean")
+    ledger = Ledger(facts)
+    if variant == "dirty":
+        facts = facts.without(faults.gone(facts))
+        ledger = ledger.of(facts)
+    counted = Counted(facts, bought_in(facts, ledger), date.fromisoformat(AS_OF), HOURLY_RATES)
+    assert len(counted.coordinated) > 50
+    assert counted.lessons()
+    assert counted.calibration()
+    assert differences(lambda query: world.table(query).to_dicts(), counted) == []
 
 
 def test_every_line_has_its_class(world: Published) -> None:
