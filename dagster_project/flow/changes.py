@@ -224,6 +224,8 @@ def _count_records(connection: duckdb.DuckDBPyConnection) -> None:
         "join limits as l on l.side = o.side and l.period = d.period "
         "where case when k.period_rule = 'in_force_at_end' "
         "then l.counted_until between o.counts_from and o.counts_until "
+        "when k.period_rule = 'sampled_period' "
+        "then o.counts_from = d.period_start and o.counts_until = d.period_end "
         "else o.event_date between d.period_start and d.period_end end group by all) "
         f"select {', '.join(KEY)}, count(*) filter (where not was) as added, "
         "count(*) filter (where not is_now) as removed, count(*) filter (where was and is_now) as changed "

@@ -32,11 +32,11 @@ STRATA_SCHEMA: Final[dict[str, Any]] = {
 LINES_SCHEMA: Final[dict[str, Any]] = {
     "sample_id": pl.String, "buyer_unit_id": pl.String, "fiscal_year": pl.Int64, "invoice_id": pl.String,
     "line_no": pl.Int64, "member_code": pl.String, "stratum": pl.String, "inclusion_probability": pl.Float64,
-    "amount_net": MONEY, "rule_class": pl.String,
+    "booking_date": pl.Date, "amount_net": MONEY, "rule_class": pl.String,
 }  # fmt: skip
 SAMPLES_SCHEMA: Final[dict[str, Any]] = {
-    "sample_id": pl.String, "period": pl.String, "number": pl.Int64, "release_id": pl.String,
-    "recorded_at": pl.String,
+    "sample_id": pl.String, "period": pl.String, "period_start": pl.String, "period_end": pl.String,
+    "number": pl.Int64, "release_id": pl.String, "recorded_at": pl.String,
 }  # fmt: skip
 
 

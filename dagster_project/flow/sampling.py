@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +67,8 @@ def draw(
         release = current(workspace)
         if release is None:
             raise SampleError("sample.no_release", folder=workspace.marts)
-        frame = frame_of(release.database, period)
+        first, last = days_of(release.database, period)
+        frame = frame_of(release.database, period, first, last)
         earlier = [name for name in samples.sample_ids(workspace) if name.rsplit("-S", 1)[0] == period]
         number = 1 + max((int(name.rsplit("-S", 1)[1]) for name in earlier), default=0)
         sample_id = f"{period}-S{number}"
@@ -76,6 +77,8 @@ def draw(
         design = {
             "sample_id": sample_id,
             "period": period,
+            "period_start": str(first),
+            "period_end": str(last),
             "number": number,
             "release_id": release.release_id,
             "recorded_at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -88,28 +91,33 @@ def draw(
         return Drawn(sample_id, folder, release.database, strata, lines)
 
 
-def frame_of(database: Path, period: str) -> pl.DataFrame:
-    """The lines that a sample of the period is drawn from, by key; SampleError when the period is unknown or empty."""
+def days_of(database: Path, period: str) -> tuple[date, date]:
+    """The first and last day of a period that a sample can be drawn from; SampleError when it is unknown."""
     with duckdb.connect(str(database), read_only=True) as con:
-        known = [
-            name
-            for (name,) in con.execute(
-                "select period from dim_period where period_type not in ('ytd', 'r12') order by period_start, period"
+        days = {
+            name: (first, last)
+            for name, first, last in con.execute(
+                "select period, period_start, period_end from dim_period where period_type not in ('ytd', 'r12') "
+                "order by period_start, period"
             ).fetchall()
-        ]
-        if period not in known:
-            raise SampleError("sample.unknown_period", period=period, known=", ".join(known[-NAMED:]) or "–")
+        }
+    if period not in days:
+        raise SampleError("sample.unknown_period", period=period, known=", ".join(list(days)[-NAMED:]) or "–")
+    return days[period]
+
+
+def frame_of(database: Path, period: str, first: date, last: date) -> pl.DataFrame:
+    """The lines booked on the days of the period that a sample is drawn from, by key; SampleError where none are."""
+    with duckdb.connect(str(database), read_only=True) as con:
         frame = con.sql(
             f"""
-            select {", ".join(KEYS)}, coalesce(member_code, '') as member_code, amount_net,
+            select {", ".join(KEYS)}, coalesce(member_code, '') as member_code, booking_date, amount_net,
                 compliance_class as rule_class
             from fct_invoice_line
-            inner join dim_period on booking_date between period_start and period_end
-            where period = $period and period_type not in ('ytd', 'r12')
-                and compliance_class <> 'excluded' and amount_net <> 0
+            where booking_date between $first and $last and compliance_class <> 'excluded' and amount_net <> 0
             order by {", ".join(KEYS)}
             """,
-            params={"period": period},
+            params={"first": first, "last": last},
         ).pl()
     if frame.is_empty():
         raise SampleError("sample.no_lines", period=period)
@@ -120,45 +128,77 @@ def planned(
     frame: pl.DataFrame, size: int | None, per_member: bool, precision: float | None
 ) -> dict[str, int]:
     """How many lines of each member. A stated size is shared by absolute amount, at least FEWEST to each."""
-    amounts = {
-        code: float(total)
-        for code, total in frame.group_by("member_code")
-        .agg(pl.col("amount_net").abs().sum())
-        .sort("member_code")
-        .iter_rows()
-    }
+    amounts = _amounts(frame)
     if per_member and size is None and precision is not None:
         return {code: needed(frame.filter(member_code=code), precision) for code in amounts}
     if per_member and size is not None:
         return dict.fromkeys(amounts, size)
-    total = size if size is not None else needed(frame, precision or 0.0)
+    return _shared(amounts, size if size is not None else needed(frame, precision or 0.0))
+
+
+def _amounts(frame: pl.DataFrame) -> dict[str, float]:
+    """The absolute amount of each member."""
+    totals = frame.group_by("member_code").agg(pl.col("amount_net").abs().sum()).sort("member_code")
+    return {code: float(total) for code, total in totals.iter_rows()}
+
+
+def _shared(amounts: dict[str, float], size: int) -> dict[str, int]:
     whole = sum(amounts.values())
-    return {code: max(FEWEST, round(total * amount / whole)) for code, amount in amounts.items()}
+    return {code: max(FEWEST, round(size * amount / whole)) for code, amount in amounts.items()}
+
+
+def _credit_size(n: int, credits: int, credit_share: float) -> int:
+    """How many of a member's `n` lines are credit notes: by their share of the absolute amount."""
+    return min(credits, max(FEWEST_CREDITS, round(n * credit_share))) if credits else 0
 
 
 def needed(frame: pl.DataFrame, precision: float) -> int:
-    """The smallest number of lines, drawn by amount, whose interval may be expected to reach `precision` either way.
+    """The smallest number of lines whose design-based interval may be expected to reach `precision` either way.
 
-    What is expected to vary is taken from the rule's own share of wild purchases and of purchases in areas with
-    contracts; what is taken in full does not vary.
+    They are shared by amount over the members of the frame. What is expected to vary is taken from the rule's own share
+    of wild purchases and of purchases in areas with contracts; what is taken in full does not vary.
     """
     amount = frame["amount_net"].cast(pl.Float64).to_numpy()
-    in_area = float(np.abs(amount[frame["rule_class"].is_in(AREA).to_numpy()]).sum())
-    wild = float(np.abs(amount[(frame["rule_class"] == "wild").to_numpy()]).sum())
+    sizes = np.abs(amount)
+    in_area = float(sizes[frame["rule_class"].is_in(AREA).to_numpy()].sum())
+    wild = float(sizes[(frame["rule_class"] == "wild").to_numpy()].sum())
     share = wild / in_area if in_area else 0.5
     share = min(max(share, LEAST_SHARE), 1 - LEAST_SHARE)
-    sizes = np.abs(amount)
     area_share = max(in_area / float(sizes.sum()), LEAST_SHARE)
-    low, high = 1, len(sizes)
+    owners = frame["member_code"].to_numpy()
+    amounts = _amounts(frame)
+    strata = {
+        code: (sizes[(owners == code) & (amount > 0)], sizes[(owners == code) & (amount < 0)])
+        for code in amounts
+    }
+    low, high = FEWEST, max(len(sizes), FEWEST)
     while low < high:
         n = (low + high) // 2
-        chance = probabilities(sizes, n)
-        worth = float(((1 - chance) / chance * sizes**2).sum()) / (area_share * float(sizes.sum()) ** 2)
-        if Z * (share * (1 - share) * worth) ** 0.5 * (1 + 1 / n) <= precision:
+        spread = 0.0
+        for code, of_member in _shared(amounts, n).items():
+            debits, credits = strata[code]
+            credit_size = _credit_size(of_member, len(credits), float(credits.sum()) / amounts[code])
+            for of_sign, drawn_lines in ((debits, max(of_member - credit_size, 1)), (credits, credit_size)):
+                chance = probabilities(of_sign, drawn_lines)
+                spread += float(((1 - chance) / chance * of_sign**2).sum())
+        # How many lines of equal amount, drawn with replacement, would tell as much of the share.
+        worth = area_share * float(sizes.sum()) ** 2 / spread if spread else np.inf
+        if _half_width(share, worth * (1 - 1 / n), n - 1) <= precision:
             high = n
         else:
             low = n + 1
     return low
+
+
+def _half_width(share: float, lines: float, degrees: int) -> float:
+    """Half the interval of a share as the model has it (the macros `sampled_share` and `cai`)."""
+    lines *= (
+        1 + (Z**2 + 1) / 4 / degrees
+    ) ** -2  # Student's quantile in place of the normal one, to its first term
+    spread = share * (1 - share)
+    return (
+        Z * ((spread + ((7 / 36 + Z**2 / 18) - (17 / 18 + Z**2 * 13 / 18) * spread) / lines) / lines) ** 0.5
+    )
 
 
 def probabilities(sizes: Array, n: int) -> Array:
@@ -190,7 +230,7 @@ def drawn(frame: pl.DataFrame, sizes: dict[str, int], sample_id: str) -> tuple[p
         whole = float(lines["amount_net"].abs().sum())
         credits = parts_of["credit"]
         share = float(credits["amount_net"].abs().sum()) / whole
-        credit_size = min(len(credits), max(FEWEST_CREDITS, round(n * share))) if len(credits) else 0
+        credit_size = _credit_size(n, len(credits), share)
         for stratum, of in (("debit", max(n - credit_size, 1)), ("credit", credit_size)):
             if len(parts_of[stratum]):
                 parts.append(_stratum(parts_of[stratum], stratum, of, sample_id))

@@ -108,6 +108,9 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
         if period_rule == "in_force_at_end":
             where += " and ? between counts_from and counts_until"
             arguments.append(cutoff)
+        elif period_rule == "sampled_period":
+            where += " and counts_from = ? and counts_until = ?"
+            arguments += [value[0], value[1]]
         else:
             where += " and event_date between ? and ?"
             arguments += [value[0], value[1]]
@@ -177,10 +180,8 @@ def _summed(
 ) -> float | None:
     """The figure counted again from its records, in the way that its aggregation or period rule says.
 
-    None where nothing counts, and for an estimate, which is more than the sum of its records.
+    None where nothing counts.
     """
-    if aggregation == "estimate":
-        return None
     numerator, denominator = "cast(sum(numerator) as double)", "cast(sum(denominator) as double)"
     if period_rule == "stock_at_end":
         numerator = f"cast(sum(case when counts_from <= date '{cutoff}' then numerator else 0 end) as double)"
@@ -188,6 +189,7 @@ def _summed(
         denominator = "cast(sum(denominator) / count(distinct event_date) as double)"
     expression = {
         "ratio": f"{numerator} / nullif({denominator}, 0)",
+        "estimate": f"{numerator} / nullif({denominator}, 0)",  # of what each record stands for
         "sum": numerator,
         "count_distinct": "cast(count(distinct record_id) as double)",
         "median": "median(cast(numerator as double))",

@@ -14,6 +14,11 @@
     case when compliance_class = 'unclassified' then abs(amount_net) else 0 end as unknown_weight
 {%- endmacro %}
 
+{#- The record id of a line in a sample. -#}
+{% macro sampled_line_id() -%}
+    sample_id || '|' || {{ invoice_line_id() }}
+{%- endmacro %}
+
 {#- The record id of an invoice line. -#}
 {% macro invoice_line_id() -%}
     buyer_unit_id || '|' || fiscal_year || '|' || invoice_id || '|' || line_no

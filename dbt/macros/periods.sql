@@ -10,6 +10,10 @@
     case
         when {{ records }}.period_rule = 'in_force_at_end'
             then {{ periods }}.counted_until between {{ records }}.counts_from and {{ records }}.counts_until
+        when {{ records }}.period_rule = 'sampled_period'
+            then
+                {{ records }}.counts_from = {{ periods }}.period_start
+                and {{ records }}.counts_until = {{ periods }}.period_end
         else
             {{ records }}.event_date between {{ periods }}.period_start and {{ periods }}.period_end
             and ({{ records }}.period_rule <> 'year_only' or {{ periods }}.period_type = 'year')

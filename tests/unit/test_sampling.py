@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def frame(amounts: list[float], member: str = "0001", rule: str = "on_contract")
             "invoice_id": [f"f{at}" for at in range(len(amounts))],
             "line_no": [1] * len(amounts),
             "member_code": [member] * len(amounts),
+            "booking_date": [date(2022, 5, 1)] * len(amounts),
             "amount_net": [Decimal(str(round(amount, 2))) for amount in amounts],
             "rule_class": [rule] * len(amounts),
         },
@@ -86,8 +88,8 @@ def test_a_recorded_sample_is_read_back_is_never_written_over_and_is_refused_whe
     workspace = Workspace(tmp_path)
     strata, lines = sampling.drawn(ledger(), {"0001": 50}, "2022-S1")
     design = {
-        "sample_id": "2022-S1", "period": "2022", "number": 1, "release_id": "r",
-        "recorded_at": "2023-01-01T00:00:00Z",
+        "sample_id": "2022-S1", "period": "2022", "period_start": "2022-01-01", "period_end": "2022-12-31", "number": 1,
+        "release_id": "r", "recorded_at": "2023-01-01T00:00:00Z",
     }  # fmt: skip
     assert samples.fingerprint(workspace) == ""
     folder = samples.record(workspace, design, strata, lines)
@@ -98,6 +100,6 @@ def test_a_recorded_sample_is_read_back_is_never_written_over_and_is_refused_whe
     with pytest.raises(samples.SampleError, match="2022-S1"):
         samples.record(workspace, design, strata, lines)
     with (folder / samples.LINES_FILE).open("a", encoding="utf-8") as file:
-        file.write("2022-S1,u,2022,f9,1,0001,debit,1.0,1.00,wild\n")
+        file.write("2022-S1,u,2022,f9,1,0001,debit,1.0,2022-05-01,1.00,wild\n")
     with pytest.raises(samples.SampleError, match=samples.LINES_FILE):
         samples.read_samples(workspace)

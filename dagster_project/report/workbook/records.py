@@ -55,6 +55,8 @@ _OF_REGISTERS = f"""
     where case
         when catalogue.period_rule = 'in_force_at_end'
             then $counted_until between evidence.counts_from and evidence.counts_until
+        when catalogue.period_rule = 'sampled_period'
+            then evidence.counts_from = $period_start and evidence.counts_until = $period_end
         else evidence.event_date between $period_start and $period_end
     end
 """

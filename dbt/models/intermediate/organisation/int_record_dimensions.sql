@@ -66,6 +66,10 @@ climate_ranks as (
     select * from {{ ref('int_climate_ranks') }}
 ),
 
+review_levels as (
+    select * from {{ ref('int_review_levels') }}
+),
+
 members as (
     select * from {{ ref('int_members') }}
 ),
@@ -305,3 +309,16 @@ select
     grouped.source_row
 from grouped
 inner join owned on grouped.record_kind = owned.record_kind and grouped.record_id = owned.record_id
+union all
+-- A line of a sample is evidence only where the sample gives an estimate; one of a category group is never given.
+select
+    'review' as record_kind,
+    review_levels.record_id,
+    review_levels.level_code as member_code,
+    cast(null as varchar) as category_group,
+    review_levels.record_id as cluster_id,
+    review_levels.source_file,
+    review_levels.source_row
+from review_levels
+left join members on review_levels.level_code = members.member_code
+where review_levels.level_code = 'ALL' or members.member_code is not null

@@ -27,9 +27,9 @@ evidence as (
                 exclusion,
                 known_weight,
                 unknown_weight,
-                {{ 'counts_from' if kpi.get('period_rule') in ['stock_at_end', 'in_force_at_end'] else 'cast(null as date)' }}
+                {{ 'counts_from' if kpi.get('period_rule') in ['stock_at_end', 'in_force_at_end', 'sampled_period'] else 'cast(null as date)' }}
                     as counts_from,
-                {{ 'counts_until' if kpi.get('period_rule') == 'in_force_at_end' else 'cast(null as date)' }}
+                {{ 'counts_until' if kpi.get('period_rule') in ['in_force_at_end', 'sampled_period'] else 'cast(null as date)' }}
                     as counts_until
             from {{ ref('kpi_' ~ kpi_id) }}
         {% endif %}

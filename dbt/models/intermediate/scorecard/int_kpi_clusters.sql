@@ -10,7 +10,7 @@ methods as (
         catalogue.period_rule
     from {{ ref('int_kpi_methods') }} as methods
     inner join {{ ref('kpi_catalogue') }} as catalogue on methods.kpi_id = catalogue.kpi_id
-    where catalogue.is_live and methods.method not in ('rate', 'none')
+    where catalogue.is_live and methods.method not in ('rate', 'estimate', 'none')
 ),
 
 periods as (select * from {{ ref('dim_period') }}),

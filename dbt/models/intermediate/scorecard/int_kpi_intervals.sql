@@ -37,6 +37,7 @@ figures as (
                 then coalesce(pow(figures.actual, 2) / nullif(spread.error_squares, 0), figures.actual)
             when 'amount' then coalesce(pow(figures.actual, 2) / nullif(spread.error_squares, 0), 0)
             when 'rate' then cast(figures.numerator as double)
+            when 'estimate' then cast(estimates.reviewed_lines as double)
             else spread.even_clusters
         end as weight,
         spread.error_squares,
@@ -48,7 +49,9 @@ figures as (
         end as surveyed_share,
         coalesce(spread.correlation, 0) as correlation,
         coalesce(bootstrap.low, medians.low) as resampled_low,
-        coalesce(bootstrap.high, medians.high) as resampled_high
+        coalesce(bootstrap.high, medians.high) as resampled_high,
+        estimates.wild_share_low as sampled_low,
+        estimates.wild_share_high as sampled_high
     from {{ ref('int_kpi_figures') }} as figures
     inner join methods on figures.kpi_id = methods.kpi_id
     {% for relation, name in [
@@ -68,6 +71,13 @@ figures as (
             and figures.period = completed.period
             and figures.member_code = completed.member_code
             and figures.category_group = completed.category_group
+    left join {{ ref('invoice_sample_estimate') }} as estimates
+        on
+            methods.method = 'estimate'
+            and estimates.is_published
+            and figures.period_start = estimates.period_start
+            and figures.period_end = estimates.period_end
+            and figures.member_code = estimates.member_code
     where figures.actual is not null
 ),
 
@@ -127,6 +137,7 @@ select
                 actual + (resampled_{{ end }} - actual)
                 * {{ t_quantile('(weight - 1)') }} / {{ interval_z() }} * sqrt(clusters / greatest(clusters - 1, 1))
         when 'median' then resampled_{{ end }}
+        when 'estimate' then sampled_{{ end }}
     end as {{ end }}{{ ',' if end == 'low' }}
     {% endfor -%}
 from worth

@@ -74,6 +74,7 @@ medians as (
 -- in_force_at_end: in force on the period's last day (or the as-of date), each record with its own days.
 -- mean_stock: a sum over the mean of a monthly stock, which is the sum of the stock / months with data.
 -- year_only: placed in the period, for years.
+-- sampled_period: drawn from the days of the period, no more and no fewer; what each record stands for adds up.
 by_rule as (
     select
         records.kpi_id,

@@ -5,12 +5,13 @@
 --   rate: events over a stock.
 --   mean and median: of the records' values.
 --   ratio: amounts, and means over units that recur, such as the members' ranks.
+--   estimate: from a drawn sample, with the sample's own interval.
 --   none: totals by month without what they consist of; what varies in them was not delivered.
 select
     kpi_id,
     direction,
     case
-        when aggregation = 'estimate' then 'none'
+        when aggregation = 'estimate' then 'estimate'
         when aggregation = 'median' then 'median'
         when aggregation = 'sum' and unit = 'sek' then 'amount'
         when aggregation in ('sum', 'count_distinct') then 'count'

@@ -47,6 +47,7 @@ select
     judged.stratum,
     judged.inclusion_probability,
     1 / judged.inclusion_probability as weight,
+    judged.booking_date,
     judged.amount_net,
     judged.rule_class,
     lines.compliance_class as rule_class_now,

@@ -1,40 +1,33 @@
--- Sums are taken of exact decimals, so that they do not depend on the order of rows.
-{% set least_reviewed, least_response = 10, 0.5 %}
+-- The formulas are laid out for reading, not for the SQL that they unroll to.
+-- noqa: disable=LT02, LT05
+-- Sums are taken of exact decimals, so that they do not depend on the order of rows. docs/sample.md has the formulas.
+{% set least_reviewed, least_response, few_of_a_kind = 10, 0.5, 10 %}
 {% set area = "('on_contract', 'wild')" %}
 {% set rule_area = "('on_contract', 'over_ceiling', 'wild')" %}
-{% set keys = 'sample_id, level_code' %}
 
 with
 
+samples as (
+    select * from {{ source('run', 'samples') }}
+),
+
+settings as (
+    select as_of from {{ source('run', 'settings') }}
+),
+
 lines as (
-    select
-        *,
-        coalesce(member_code, '') as owner_code,
-        cast(amount_net as double) as amount
-    from {{ ref('invoice_sample') }}
+    select * from {{ ref('int_sampled_lines') }}
 ),
 
 strata as (
     select
-        *,
-        cast(rule_wild_amount as double) as rule_wild,
-        cast(rule_area_amount as double) as rule_area
-    from {{ source('run', 'sample_strata') }}
-),
-
--- Who answered: what was reviewed stands for what was drawn in its stratum, by money.
-responses as (
-    select
         sample_id,
-        owner_code,
+        member_code as owner_code,
         stratum,
-        count(*) as drawn_lines,
-        count(verdict) as reviewed_lines,
-        cast(sum({{ exact('weight * abs(amount)') }}) as double) as drawn_amount,
-        cast(coalesce(sum({{ exact('weight * abs(amount)') }}) filter (where is_reviewed), 0) as double)
-            as reviewed_amount
-    from lines
-    group by all
+        cast(rule_wild_amount as decimal(38, 2)) as rule_wild,
+        cast(rule_area_amount as decimal(38, 2)) as rule_area,
+        cast(amount as decimal(38, 2)) as amount
+    from {{ source('run', 'sample_strata') }}
 ),
 
 levels as (
@@ -42,7 +35,7 @@ levels as (
         sample_id,
         owner_code,
         unnest(case when owner_code = '' then ['ALL'] else [owner_code, 'ALL'] end) as level_code
-    from responses
+    from lines
 ),
 
 progress as (
@@ -55,19 +48,18 @@ progress as (
         / cast(sum({{ exact('responses.drawn_amount') }}) as double) as response_share,
         min(responses.reviewed_lines) as fewest_reviewed
     from levels
-    inner join responses
+    inner join (
+        select distinct
+            sample_id,
+            owner_code,
+            stratum,
+            stratum_drawn_lines as drawn_lines,
+            stratum_reviewed_lines as reviewed_lines,
+            stratum_drawn_amount as drawn_amount,
+            stratum_reviewed_amount as reviewed_amount
+        from lines
+    ) as responses
         on levels.sample_id = responses.sample_id and levels.owner_code = responses.owner_code
-    group by all
-),
-
-known as (
-    select
-        levels.sample_id,
-        levels.level_code,
-        cast(sum({{ exact('strata.rule_wild') }}) as double) as rule_wild,
-        cast(sum({{ exact('strata.rule_area') }}) as double) as rule_area
-    from levels
-    inner join strata on levels.sample_id = strata.sample_id and levels.owner_code = strata.member_code
     group by all
 ),
 
@@ -76,85 +68,56 @@ reviewed as (
         levels.level_code,
         lines.sample_id,
         lines.owner_code || '|' || lines.stratum as stratum,
-        lines.inclusion_probability * responses.reviewed_amount / responses.drawn_amount as chance,
-        responses.reviewed_lines as stratum_lines,
-        abs(lines.amount) as size,
+        lines.chance,
+        1 - lines.chance as left_out,
+        lines.stratum_reviewed_lines as stratum_lines,
+        lines.amount_net,
+        lines.amount,
         case when lines.verdict = 'wild' then lines.amount else 0 end as wild,
         case when lines.verdict in {{ area }} then lines.amount else 0 end as area,
-        case when lines.rule_class = 'wild' then lines.amount else 0 end as rule_wild,
-        case when lines.rule_class in {{ rule_area }} then lines.amount else 0 end as rule_area
+        case
+            when lines.amount < 0 then 'credit'
+            when lines.rule_class = 'wild' then 'wild'
+            when lines.rule_class in {{ rule_area }} then 'covered'
+            else 'outside'
+        end as class
     from lines
     inner join levels on lines.sample_id = levels.sample_id and lines.owner_code = levels.owner_code
-    inner join responses
-        on
-            lines.sample_id = responses.sample_id
-            and lines.owner_code = responses.owner_code
-            and lines.stratum = responses.stratum
     where lines.is_reviewed
 ),
 
--- Each question is a share of two totals: what is expanded of either, and what is known of them beforehand.
-questions as (
-    {% for method, wild, area, known_wild, known_area in [
-        ('design_based', 'wild', 'area', 'cast(0 as double)', 'cast(0 as double)'),
-        ('model_assisted', 'wild - reviewed.rule_wild', 'area - reviewed.rule_area', 'known.rule_wild', 'known.rule_area'),
-        ('precision', 'case when rule_wild <> 0 then wild else 0 end', 'rule_wild',
-         'cast(0 as double)', 'cast(0 as double)'),
-        ('recall', 'case when wild <> 0 then rule_wild else 0 end', 'wild', 'cast(0 as double)', 'cast(0 as double)'),
-    ] %}
-    {% if not loop.first %}union all{% endif %}
+-- The verdicts alone: a share of two totals, each expanded from the sample.
+expanded as (
     select
-        '{{ method }}' as method,
-        reviewed.level_code,
-        reviewed.sample_id,
-        reviewed.stratum,
-        reviewed.chance,
-        reviewed.stratum_lines,
-        reviewed.size,
-        {{ wild }} as top,
-        {{ area }} as bottom,
-        {{ known_wild }} as known_top,
-        {{ known_area }} as known_bottom
-    from reviewed
-    {% if method == 'model_assisted' %}
-    inner join known on reviewed.sample_id = known.sample_id and reviewed.level_code = known.level_code
-    {% endif %}
-    {% endfor %}
-),
-
-totals as (
-    select
-        method,
         sample_id,
         level_code,
-        any_value(known_top) + cast(sum({{ exact('top / chance') }}) as double) as top_total,
-        any_value(known_bottom) + cast(sum({{ exact('bottom / chance') }}) as double) as bottom_total
-    from questions
+        cast(sum({{ exact('wild / chance') }}) as double) as wild,
+        cast(sum({{ exact('area / chance') }}) as double) as area,
+        cast(sum({{ exact('left_out * pow(area / chance / 1e6, 2)') }}) as double) as area_squares,
+        least(
+            count(*) filter (where left_out > 0 and wild <> 0), count(*) filter (where left_out > 0 and wild <> area)
+        ) as fewest_of_a_kind
+    from reviewed
     group by all
 ),
 
 -- What each line moves the share by, after Taylor.
 moved as (
     select
-        questions.*,
-        totals.top_total / totals.bottom_total as share,
-        (questions.top - totals.top_total / totals.bottom_total * questions.bottom)
-        / totals.bottom_total / questions.chance as moves,
-        questions.size / totals.bottom_total / questions.chance as reach,
-        1 - questions.chance as left_out
-    from questions
-    inner join totals
-        on
-            questions.method = totals.method
-            and questions.sample_id = totals.sample_id
-            and questions.level_code = totals.level_code
-    where totals.bottom_total > 0
+        reviewed.sample_id,
+        reviewed.level_code,
+        reviewed.stratum,
+        reviewed.stratum_lines,
+        reviewed.left_out,
+        (reviewed.wild - expanded.wild / expanded.area * reviewed.area) / expanded.area / reviewed.chance as moves
+    from reviewed
+    inner join expanded on reviewed.sample_id = expanded.sample_id and reviewed.level_code = expanded.level_code
+    where expanded.area > 0
 ),
 
 -- Hajek's variance of a sample by unequal chance and fixed size, by stratum.
 centres as (
     select
-        method,
         sample_id,
         level_code,
         stratum,
@@ -168,83 +131,314 @@ centres as (
 
 spreads as (
     select
-        moved.method,
         moved.sample_id,
         moved.level_code,
-        moved.stratum,
-        any_value(moved.share) as share,
         any_value(centres.stratum_lines) as stratum_lines,
         any_value(centres.left_out) as left_out,
         cast(sum({{ exact('moved.left_out * pow(moved.moves - coalesce(centres.centre, 0), 2)') }}) as double)
-        * any_value(centres.stratum_lines) / any_value(greatest(centres.stratum_lines - 1, 1)) as variance,
-        cast(sum({{ exact('moved.left_out * pow(moved.reach, 2)') }}) as double) as reach_squares
+        * any_value(centres.stratum_lines) / any_value(greatest(centres.stratum_lines - 1, 1)) as variance
     from moved
     inner join centres
         on
-            moved.method = centres.method
-            and moved.sample_id = centres.sample_id
+            moved.sample_id = centres.sample_id
             and moved.level_code = centres.level_code
             and moved.stratum = centres.stratum
-    group by all
+    group by moved.sample_id, moved.level_code, moved.stratum
 ),
 
-varied as (
+variances as (
     select
-        method,
         sample_id,
         level_code,
-        any_value(share) as share,
         cast(sum({{ exact('variance') }}) as double) as variance,
-        cast(sum({{ exact('reach_squares') }}) as double) as reach_squares,
-        cast(sum(stratum_lines) filter (where left_out > 0) as double) as chance_lines,
-        cast(sum(stratum_lines - 1) filter (where left_out > 0) as double) as degrees
+        cast(coalesce(sum(stratum_lines - 1) filter (where left_out > 0), 0) as double) as degrees
     from spreads
     group by all
 ),
 
--- Where no line differs there is something unseen all the same.
-floored as (
+-- How many lines of even size, drawn each by itself, would tell the share as well: by the variance that was seen, and by
+-- the lines' sizes alone (Kish) where none was, or where fewer than so many are wild, or not, and it is better.
+worths as (
     select
-        *,
-        variance
-        + case
-            when method = 'model_assisted' or variance <= 0 or share <= 0 or share >= 1
-                then {{ unseen_lines() }} * reach_squares / greatest(chance_lines, 1)
-            else 0
-        end as likely_variance
-    from varied
+        expanded.sample_id,
+        expanded.level_code,
+        expanded.wild as top_total,
+        expanded.area as bottom_total,
+        expanded.wild / expanded.area as share,
+        expanded.fewest_of_a_kind,
+        case
+            when variances.variance > 0 and expanded.wild > 0 and expanded.wild < expanded.area
+                then {{ lines_worth('expanded.wild / expanded.area', 'variances.variance', 'variances.degrees') }}
+        end as seen_lines,
+        pow(expanded.area / 1e6, 2) / nullif(expanded.area_squares, 0) as even_lines
+    from expanded
+    inner join variances on expanded.sample_id = variances.sample_id and expanded.level_code = variances.level_code
+),
+
+by_design as (
+    select
+        sample_id,
+        level_code,
+        top_total,
+        bottom_total,
+        share,
+        -- Where every line was reviewed nothing is left to chance. Credit notes may take a share beyond 0 and 1.
+        {% for end, sign, bound in [('low', '-', 'least'), ('high', '+', 'greatest')] %}
+        case
+            when even_lines is null then share
+            else {{ bound }}(share, {{ cai('least(greatest(share, 0), 1)', 'lines', sign) }})
+        end as {{ end }}{{ ',' if end == 'low' }}
+        {% endfor %}
+    from (
+        select
+            *,
+            case
+                when seen_lines is null or (fewest_of_a_kind < {{ few_of_a_kind }} and even_lines < seen_lines)
+                    then even_lines
+                else seen_lines
+            end as lines
+        from worths
+    ) as chosen
+),
+
+-- The rule's help: what it says of a line puts the line in a class whose whole amount is known. Lines that were sure to
+-- be reviewed are taken as they are (certain); the rest of a class is as the reviewed lines of it.
+class_reviews as (
+    select
+        sample_id,
+        level_code,
+        class,
+        sum(amount_net) filter (where left_out <= 0) as certain_amount,
+        {% for kind in ['area', 'wild'] %}
+        cast(sum({{ exact(kind) }}) filter (where left_out <= 0) as double) as certain_{{ kind }},
+        {% endfor %}
+        {% for kind in ['amount', 'area', 'wild'] %}
+        cast(sum({{ exact(kind ~ ' / chance') }}) filter (where left_out > 0) as double) as {{ kind }},
+        {% endfor %}
+        -- In millions, so that they hold as exact decimals.
+        {% for kind in ['amount', 'area'] %}
+        cast(sum({{ exact('left_out * pow(' ~ kind ~ ' / chance / 1e6, 2)') }}) as double) as {{ kind }}_squares,
+        {% endfor %}
+        count(*) filter (where left_out > 0) as reviewed_lines
+    from reviewed
+    group by all
+),
+
+class_amounts as (
+    select
+        levels.sample_id,
+        levels.level_code,
+        parts.class,
+        sum(parts.amount) as whole_amount
+    from (
+        {% for class, amount in [
+            ('wild', 'rule_wild'), ('covered', 'rule_area - rule_wild'), ('outside', 'amount - rule_area')
+        ] %}
+        select
+            sample_id,
+            owner_code,
+            case when stratum = 'credit' then 'credit' else '{{ class }}' end as class,
+            {{ amount }} as amount
+        from strata
+        {% if not loop.last %}union all{% endif %}
+        {% endfor %}
+    ) as parts
+    inner join levels on parts.sample_id = levels.sample_id and parts.owner_code = levels.owner_code
+    group by all
+),
+
+classes as (
+    select
+        class_amounts.sample_id,
+        class_amounts.level_code,
+        class_amounts.class,
+        cast(class_amounts.whole_amount as double) as whole_amount,
+        cast(class_amounts.whole_amount - coalesce(reviews.certain_amount, 0) as double) as left_amount,
+        {% for sum in ['certain_area', 'certain_wild', 'reviewed_lines', 'amount', 'area', 'wild', 'amount_squares', 'area_squares'] %}
+        coalesce(reviews.{{ sum }}, 0) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from class_amounts
+    left join class_reviews as reviews
+        on
+            class_amounts.sample_id = reviews.sample_id
+            and class_amounts.level_code = reviews.level_code
+            and class_amounts.class = reviews.class
+),
+
+-- A class that no line was reviewed of is put with the one that most were.
+largest as (
+    select
+        sample_id,
+        level_code,
+        arg_max(class, (reviewed_lines, class)) as class
+    from classes
+    where class <> 'credit'
+    group by all
+),
+
+merged as (
+    select
+        classes.sample_id,
+        classes.level_code,
+        case when classes.reviewed_lines > 0 then classes.class else largest.class end as class,
+        {% for sum in ['left_amount', 'certain_area', 'certain_wild', 'amount', 'area', 'wild', 'amount_squares', 'area_squares'] %}
+        sum(classes.{{ sum }}) as {{ sum }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from classes
+    left join largest on classes.sample_id = largest.sample_id and classes.level_code = largest.level_code
+    group by all
+),
+
+-- Of what is left of a class so much is in areas with contracts, and of that so much wild; each with as many lines of
+-- even size as would tell it as well (Kish).
+class_shares as (
+    select
+        sample_id,
+        level_code,
+        left_amount,
+        certain_area,
+        certain_wild,
+        case when amount <> 0 then least(greatest(area / amount, 0), 1) else 0 end as area_share,
+        case when area <> 0 then least(greatest(wild / area, 0), 1) else 0 end as wild_share,
+        case when amount_squares > 0 then pow(amount / 1e6, 2) / amount_squares else 1 end as lines,
+        case when area_squares > 0 then pow(area / 1e6, 2) / area_squares else 1 end as area_lines
+    from merged
+),
+
+assisted as (
+    select
+        sample_id,
+        level_code,
+        cast(sum({{ exact('certain_wild + left_amount * area_share * wild_share') }}) as double) as top_total,
+        cast(sum({{ exact('certain_area + left_amount * area_share') }}) as double) as bottom_total
+    from class_shares
+    group by all
+),
+
+-- What each class's two shares move the whole by, and how far either may reach; they do not vary together.
+reaches as (
+    select
+        class_shares.sample_id,
+        class_shares.level_code,
+        {% for name, lines, by in [
+            ('wild', 'area_lines', 'class_shares.area_share'),
+            ('area', 'lines', '(class_shares.wild_share - assisted.top_total / assisted.bottom_total)'),
+        ] %}
+        class_shares.left_amount * {{ by }} / assisted.bottom_total as {{ name }}_moves,
+        class_shares.{{ name }}_share
+        - {{ cai('class_shares.' ~ name ~ '_share', 'class_shares.' ~ lines, '-') }} as {{ name }}_below,
+        {{ cai('class_shares.' ~ name ~ '_share', 'class_shares.' ~ lines, '+') }}
+        - class_shares.{{ name }}_share as {{ name }}_above{{ ',' if not loop.last }}
+        {% endfor %}
+    from class_shares
+    inner join assisted
+        on class_shares.sample_id = assisted.sample_id and class_shares.level_code = assisted.level_code
+    where assisted.bottom_total > 0
+),
+
+-- The ends of the whole from the ends of its parts (MOVER).
+recovered as (
+    select
+        sample_id,
+        level_code,
+        {% for end, up, down in [('low', 'below', 'above'), ('high', 'above', 'below')] %}
+        sqrt(cast(sum({{ exact(
+            'pow(wild_moves * case when wild_moves > 0 then wild_' ~ up ~ ' else wild_' ~ down ~ ' end, 2)'
+            ~ ' + pow(area_moves * case when area_moves > 0 then area_' ~ up ~ ' else area_' ~ down ~ ' end, 2)'
+        ) }}) as double)) as {{ end }}_distance{{ ',' if end == 'low' }}
+        {% endfor %}
+    from reaches
+    group by all
+),
+
+-- How good the rule is, over purchases: so much is wild of what it calls wild, and of the rest. What no line was
+-- reviewed of is not known, unless there is nothing of it.
+rule_sides as (
+    select
+        sample_id,
+        level_code,
+        class = 'wild' as is_called_wild,
+        sum(whole_amount) as whole_amount,
+        sum(left_amount) as left_amount,
+        sum(certain_wild) as certain_wild,
+        sum(wild) / nullif(sum(amount), 0) as share,
+        pow(sum(amount) / 1e6, 2) / nullif(sum(amount_squares), 0) as lines
+    from classes
+    where class <> 'credit'
+    group by all
+),
+
+rule_found as (
+    select
+        sample_id,
+        level_code,
+        {% for side, is_called in [('called', 'is_called_wild'), ('other', 'not is_called_wild')] %}
+        max(whole_amount) filter (where {{ is_called }}) as {{ side }}_amount,
+        max(certain_wild + case when left_amount = 0 then 0 else left_amount * share end) filter (where {{ is_called }})
+            as {{ side }}_wild,
+        {% for end, sign in [('below', '-'), ('above', '+')] %}
+        max(
+            case when left_amount = 0 then 0 else left_amount * abs({{ cai('share', 'lines', sign) }} - share) end
+        ) filter (where {{ is_called }}) as {{ side }}_{{ end }}{{ ',' if not (loop.last and side == 'other') }}
+        {% endfor %}
+        {% endfor %}
+    from rule_sides
+    group by all
+),
+
+rule_quality as (
+    select
+        sample_id,
+        level_code,
+        called_wild / nullif(called_amount, 0) as precision_share,
+        recall_share,
+        -- An end is empty where the share is: the least of nothing and one would be one.
+        {% for end, bound, sign, called, other in [
+            ('low', 'greatest(0,', '-', 'called_below', 'other_above'),
+            ('high', 'least(1,', '+', 'called_above', 'other_below'),
+        ] %}
+        case
+            when called_wild is not null and called_amount > 0
+                then {{ bound }} (called_wild {{ sign }} {{ called }}) / called_amount)
+        end as precision_{{ end }},
+        case
+            when recall_share is not null
+                then {{ bound }} recall_share {{ sign }} sqrt(
+                    pow((1 - recall_share) * {{ called }}, 2) + pow(recall_share * {{ other }}, 2)
+                ) / (called_wild + other_wild))
+        end as recall_{{ end }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from (
+        select
+            *,
+            called_wild / nullif(called_wild + other_wild, 0) as recall_share
+        from rule_found
+    ) as found
 ),
 
 intervals as (
     select
-        method,
-        sample_id,
-        level_code,
-        {% for end, sign, bound in [('low', '-', 'greatest(0,'), ('high', '+', 'least(1,')] %}
-        case
-            when coalesce(likely_variance, 0) <= 0 then share
-            when method <> 'model_assisted' and share > 0 and share < 1
-                then {{ sampled_share('share', 'likely_variance', 'degrees', sign) }}
-            else {{ bound }} share {{ sign }} {{ t_quantile('degrees') }} * sqrt(likely_variance))
-        end as {{ end }},
-        {% endfor %}
-        share
-    from floored
-),
-
-wide as (
+        'design_based' as method,
+        *
+    from by_design
+    union all
     select
-        {{ keys }},
-        {% for question in ['design_based', 'precision', 'recall'] %}
-        {% for part in ['share', 'low', 'high'] %}
-        max({{ part }}) filter (where method = '{{ question }}') as {{ question }}_{{ part }},
+        'model_assisted' as method,
+        assisted.sample_id,
+        assisted.level_code,
+        assisted.top_total,
+        assisted.bottom_total,
+        assisted.top_total / assisted.bottom_total as share,
+        {% for end, sign, bound, inner in [('low', '-', 'least', 'greatest(0,'), ('high', '+', 'greatest', 'least(1,')] %}
+        {{ bound }}(
+            assisted.top_total / assisted.bottom_total,
+            {{ inner }} assisted.top_total / assisted.bottom_total {{ sign }} coalesce(recovered.{{ end }}_distance, 0))
+        ) as {{ end }}{{ ',' if end == 'low' }}
         {% endfor %}
-        {% endfor %}
-        max(share) filter (where method = 'model_assisted') as model_assisted_share,
-        max(low) filter (where method = 'model_assisted') as model_assisted_low,
-        max(high) filter (where method = 'model_assisted') as model_assisted_high
-    from intervals
-    group by all
+    from assisted
+    left join recovered
+        on assisted.sample_id = recovered.sample_id and assisted.level_code = recovered.level_code
+    where assisted.bottom_total > 0
 ),
 
 judged as (
@@ -260,47 +454,75 @@ judged as (
     from progress
 ),
 
+rules as (
+    select
+        levels.sample_id,
+        levels.level_code,
+        cast(sum(strata.rule_wild) as double) / nullif(cast(sum(strata.rule_area) as double), 0) as rule_share
+    from levels
+    inner join strata on levels.sample_id = strata.sample_id and levels.owner_code = strata.owner_code
+    group by all
+),
+
+-- A sample of days that the as-of date has not reached does not exist yet.
+reached as (
+    select
+        lines.sample_id,
+        max(lines.booking_date) <= any_value(settings.as_of) as is_reached
+    from lines
+    cross join settings
+    group by all
+),
+
 estimates as (
-    {% for method in ['design_based', 'model_assisted'] %}
-    {% if not loop.first %}union all{% endif %}
     select
         judged.*,
         samples.period,
+        cast(samples.period_start as date) as period_start,
+        cast(samples.period_end as date) as period_end,
         samples.number,
-        '{{ method }}' as method,
-        totals.top_total,
-        known.rule_wild / nullif(known.rule_area, 0) as rule_share,
-        wide.{{ method }}_share as share,
-        wide.{{ method }}_low as low,
-        wide.{{ method }}_high as high,
-        1 - (wide.{{ method }}_high - wide.{{ method }}_low)
-        / nullif(wide.design_based_high - wide.design_based_low, 0) as width_gain,
+        methods.method,
+        own.top_total,
+        own.bottom_total,
+        own.share,
+        own.low,
+        own.high,
+        rules.rule_share,
+        1 - (own.high - own.low) / nullif(by_design.high - by_design.low, 0) as width_gain,
         {% for question in ['precision', 'recall'] %}
-        wide.{{ question }}_share as rule_{{ question }},
-        wide.{{ question }}_low as rule_{{ question }}_low,
-        wide.{{ question }}_high as rule_{{ question }}_high,
+        rule_quality.{{ question }}_share as rule_{{ question }},
+        rule_quality.{{ question }}_low as rule_{{ question }}_low,
+        rule_quality.{{ question }}_high as rule_{{ question }}_high,
         {% endfor %}
-        totals.bottom_total
+        reached.is_reached
     from judged
-    inner join {{ source('run', 'samples') }} as samples on judged.sample_id = samples.sample_id
-    inner join known on judged.sample_id = known.sample_id and judged.level_code = known.level_code
-    left join wide
+    cross join (values ('design_based'), ('model_assisted')) as methods (method)
+    inner join samples on judged.sample_id = samples.sample_id
+    inner join reached on judged.sample_id = reached.sample_id
+    inner join rules on judged.sample_id = rules.sample_id and judged.level_code = rules.level_code
+    left join intervals as own
         on
             judged.status = 'estimated'
-            and judged.sample_id = wide.sample_id
-            and judged.level_code = wide.level_code
-    left join totals
+            and methods.method = own.method
+            and judged.sample_id = own.sample_id
+            and judged.level_code = own.level_code
+    left join by_design
         on
             judged.status = 'estimated'
-            and totals.method = '{{ method }}'
-            and judged.sample_id = totals.sample_id
-            and judged.level_code = totals.level_code
-    {% endfor %}
+            and judged.sample_id = by_design.sample_id
+            and judged.level_code = by_design.level_code
+    left join rule_quality
+        on
+            judged.status = 'estimated'
+            and judged.sample_id = rule_quality.sample_id
+            and judged.level_code = rule_quality.level_code
 )
 
 select
     sample_id,
     period,
+    period_start,
+    period_end,
     level_code as member_code,
     method,
     status,
@@ -322,9 +544,9 @@ select
     rule_recall_high,
     -- The plan's own estimate, of the latest sample of the period that gives one.
     coalesce(
-        method = 'design_based' and share is not null
+        method = 'design_based' and share is not null and is_reached
         and number
-        = max(number) filter (where method = 'design_based' and share is not null)
+        = max(number) filter (where method = 'design_based' and share is not null and is_reached)
             over (partition by period, level_code),
         false
     ) as is_published

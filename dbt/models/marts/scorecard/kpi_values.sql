@@ -114,17 +114,17 @@ select
     cast(numerator as double) as numerator,
     cast(denominator as double) as denominator,
     actual,
-    -- Only what was asked of some is an estimate; the rest was counted in full, and its interval only judges.
+    -- Only what was asked of some, or drawn, is an estimate; the rest was counted in full, and its interval only judges.
     -- Low and high of what is ambiguous are bounds: whichever contract fits, the figure is between them.
     case
-        when method = 'survey' then low
+        when method in ('survey', 'estimate') then low
         when kpi_id = 'contract_compliance_value' and (low_change <> 0 or high_change <> 0)
             then least(least_over, most_over)
         when kpi_id = 'ceiling_exceeded_count' and (contracts_low_change <> 0 or contracts_high_change <> 0)
             then actual + contracts_low_change
     end as low,
     case
-        when method = 'survey' then high
+        when method in ('survey', 'estimate') then high
         when kpi_id = 'contract_compliance_value' and (low_change <> 0 or high_change <> 0)
             then greatest(least_over, most_over)
         when kpi_id = 'ceiling_exceeded_count' and (contracts_low_change <> 0 or contracts_high_change <> 0)
