@@ -177,6 +177,7 @@ BLOCKING = {
     "every_file_conserves_its_rows", "required_sources_are_delivered", "own_errors_within_tolerance",
     "rows_lost_with_a_parent_within_tolerance", "no_file_is_rejected", "shares_lie_between_0_and_1",
     "coverage_lies_between_0_and_1", "one_row_per_figure", "every_indicator_has_every_period", "evidence_adds_up",
+    "estimates_lie_in_their_intervals",
     "no_indicator_is_lost", "every_accepted_line_is_a_fact", "every_krona_is_in_the_facts",
     "every_line_has_one_known_class", "class_amounts_add_up", "purchase_figures_counted_twice_agree",
     "the_cube_holds_every_krona",
