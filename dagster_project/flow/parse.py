@@ -50,6 +50,7 @@ PARSER_VERSION = "5"
 SHEET = "_sheet"
 MAX_UNKNOWN_COLUMNS = 200
 SHOWN_CHARACTERS = 1000
+DICTIONARY_SAMPLE = 10_000  # rows that tell whether a column repeats itself
 
 Progress = Callable[[int, int], None]
 """Called with (rows done, rows in the file) while a file is standardised."""
@@ -521,17 +522,9 @@ class _Writers:
     """The three Parquet files of a result, written batch by batch."""
 
     def __init__(self, directory: Path, source: Source) -> None:
-        self._schemas = {name: pl.DataFrame(schema=schema) for name, schema in _schemas(source).items()}
-        self._writers = {
-            name: pa.parquet.ParquetWriter(
-                directory / f"{name}.parquet",
-                empty.to_arrow().schema,
-                # Read a dozen times in the run that writes it, whole: packed lightly, and without a guide to its parts.
-                compression="lz4",
-                write_statistics=False,
-            )
-            for name, empty in self._schemas.items()
-        }
+        self._directory = directory
+        self._schemas = _schemas(source)
+        self._writers: dict[str, pa.parquet.ParquetWriter] = {}
 
     def __enter__(self) -> _Writers:
         return self
@@ -539,16 +532,43 @@ class _Writers:
     def __exit__(self, *_: object) -> None:
         for writer in self._writers.values():
             writer.close()
+        for name in self._schemas.keys() - self._writers.keys():
+            empty = _empty_parquet(name, tuple(self._schemas[name].items()))
+            (self._directory / f"{name}.parquet").write_bytes(empty)
 
     def write(self, frame: pl.DataFrame, findings: pl.DataFrame, table: Table) -> None:
         placed = _placed(frame, table)
-        self._write("rows", placed.filter(~pl.col(BAD)) if frame[BAD].any() else placed)
-        self._write("bad", placed.filter(BAD))
+        if not frame[BAD].any():
+            self._write("rows", placed)
+        else:
+            self._write("rows", placed.filter(~pl.col(BAD)))
+            self._write("bad", placed.filter(BAD))
         self._write("issues", _placed(findings, table))
 
     def _write(self, name: str, frame: pl.DataFrame) -> None:
-        if frame.height:
-            self._writers[name].write_table(frame.select(self._schemas[name].columns).to_arrow())
+        if not frame.height:
+            return
+        columns = frame.select(list(self._schemas[name]))
+        rows = columns.to_arrow()
+        if name not in self._writers:
+            self._writers[name] = pa.parquet.ParquetWriter(
+                self._directory / f"{name}.parquet",
+                rows.schema,
+                # Read a dozen times in the run that writes it, whole: packed lightly, and without a guide to its parts.
+                compression="lz4",
+                write_statistics=False,
+                use_dictionary=_repeated(columns),
+                store_decimal_as_integer=True,
+            )
+        self._writers[name].write_table(rows)
+
+
+def _repeated(frame: pl.DataFrame) -> list[str]:
+    """The columns where a value mostly comes again: the others gain nothing by a dictionary, and to make one is half of
+    the work of writing.
+    """
+    first = frame.head(DICTIONARY_SAMPLE)
+    return [name for name in first.columns if 3 * first[name].n_unique() <= first.height]
 
 
 def _placed(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
