@@ -74,7 +74,7 @@ class DbtProcess:
                 pipe.close()
 
 
-def _end_with(run: int) -> None:
+def end_with(run: int) -> None:
     """End this process when the run that started it is gone; dbt itself would wait for its threads for ever.
 
     A thread that can tell nobody of its model breaks off, and the databases would stay open under the next run.
@@ -86,7 +86,7 @@ def _end_with(run: int) -> None:
 
 def serve() -> None:
     """What the process does. Leaves with 0 when every model was built and every test passed."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     from dbt.cli.main import dbtRunner
     from dbt_common.events.base_types import EventMsg
     from dbt_common.events.functions import msg_to_dict

@@ -9,12 +9,15 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from dagster_project.report.apart import WrittenApart
 from dagster_project.report.proposals import write_proposals
 from dagster_project.report.site import write_site
 from dagster_project.report.workbook import write_workbook
 from dagster_project.settings import Settings
 
-REPORTS = (write_site, write_workbook, write_proposals)
+# The site and the workbook take about as long.
+HERE = (write_site,)
+APART = (write_workbook, write_proposals)
 
 
 def render(database: Path, folder: Path, settings: Settings, as_of: date) -> None:
@@ -22,5 +25,7 @@ def render(database: Path, folder: Path, settings: Settings, as_of: date) -> Non
 
     The same tables, settings and as-of date give the same files. Nothing else than `database` is read.
     """
-    for write in REPORTS:
-        write(database, folder, settings, as_of)
+    folder.mkdir(parents=True, exist_ok=True)
+    with WrittenApart(APART, database, folder, settings, as_of):
+        for write in HERE:
+            write(database, folder, settings, as_of)
