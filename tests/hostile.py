@@ -1,4 +1,4 @@
-"""Hostile and unlucky deliveries of the source `participants`: how each is made, and the rule that refuses it.
+"""Hostile and unlucky deliveries: how each is made, and the rule that refuses it.
 
 Each is made within a second or so, large ones by repeating a compressed stretch instead of compressing it anew.
 """
@@ -77,9 +77,17 @@ def with_document_type(declaration: bytes, part: str) -> bytes:
 
 
 def swollen(
-    part: str, before: bytes, stretch: bytes, times: int, after: bytes, told: int | None = None
+    part: str,
+    before: bytes,
+    stretch: bytes,
+    times: int,
+    after: bytes,
+    told: int | None = None,
+    beside: Callable[[], bytes] | None = None,
 ) -> bytes:
-    """An ordinary workbook where one part is `stretch` repeated; `told` is the size that it claims to have."""
+    """An archive where one part is `stretch` repeated; `told` is the size that it claims to have, and the other parts
+    are those of an ordinary workbook, or of the archive that `beside` makes.
+    """
     plain = zipfile.ZipInfo(part)
     whole = len(before) + len(stretch) * times + len(after)
     crc = zlib.crc32(before)
@@ -96,7 +104,7 @@ def swollen(
     body = b"".join(packed)
     plain.compress_type = zipfile.ZIP_DEFLATED
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(workbook())) as old, zipfile.ZipFile(out, "w") as new:
+    with zipfile.ZipFile(io.BytesIO((beside or workbook)())) as old, zipfile.ZipFile(out, "w") as new:
         for name in old.namelist():
             if name != part:
                 new.writestr(name, old.read(name))
@@ -186,6 +194,29 @@ OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
 def duckdb_file() -> bytes:
     """The beginning of a DuckDB database."""
     return b"\x12\x34\x56\x78\0\0\0\0DUCK\x40\0\0\0\0\0\0\0" + bytes(4096)
+
+
+def zip_bomb(told: int | None) -> bytes:
+    """A zip with one document of a gibibyte of blanks; `told` is the size that it claims to have."""
+    return swollen("l.xml", b"<l>", b" " * MIB, 1024, b"</l>", told=told, beside=empty_zip)
+
+
+def empty_zip() -> bytes:
+    """An archive of nothing."""
+    out = io.BytesIO()
+    zipfile.ZipFile(out, "w").close()
+    return out.getvalue()
+
+
+def encrypted_zip() -> bytes:
+    """A zip whose document claims to be encrypted."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        packed.writestr("l.xml", b"<l/>")
+    data = bytearray(out.getvalue())
+    data[6] |= 1
+    data[data.rfind(b"PK\1\2") + 8] |= 1
+    return bytes(data)
 
 
 # -- the deliveries -------------------------------------------------------------------------------------
@@ -306,9 +337,42 @@ LARGE: dict[str, tuple[str, Make]] = {
 
 EVERY = SMALL | LARGE
 
+# Of e-invoices and of notices alike: XML, and XML in a zip. Without a rule: a document of an archive, which is
+# quarantined as a row.
+XML: dict[str, tuple[str, Make]] = {
+    "billion laughs.xml": ("xml_document_type", lambda: BILLION_LAUGHS + b"<l>&j;</l>"),
+    "external entity.xml": ("xml_document_type", lambda: EXTERNAL + b"<l>&a;</l>"),
+    "external entity in UTF-16.xml": (
+        "xml_document_type",
+        lambda: (EXTERNAL + b"<l>&a;</l>").decode().encode("utf-16"),
+    ),
+    "external type.xml": (
+        "xml_document_type",
+        lambda: b'<!DOCTYPE l SYSTEM "http://127.0.0.1:9/l.dtd"><l/>',
+    ),
+    "parameter entity.xml": (
+        "xml_document_type",
+        lambda: b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY % a SYSTEM "file:///etc/passwd">%a;]><l/>',
+    ),
+    "type far down.xml": ("xml_document_type", lambda: b"<!--" + b" " * 9000 + b"-->" + EXTERNAL + b"<l/>"),
+    "zero bytes.xml": ("broken_xml", lambda: b"<l>\0\0</l>"),
+    "half.xml": ("broken_xml", lambda: b"<l><m>"),
+    "deep.xml": ("broken_xml", lambda: b"<l>" * 1_000_000),
+    "many attributes.xml": (
+        "broken_xml",
+        lambda: b"<l" + b"".join(b' a%d="1"' % n for n in range(1_000_000)) + b"/>",
+    ),
+    "one large cell.xml": ("xml_too_large", lambda: b"<l>" + b"x" * (100 * MIB) + b"</l>"),
+    "one rather large cell.xml": ("broken_xml", lambda: b"<l>" + b"x" * (20 * MIB) + b"</l>"),
+    "nothing but elements.xml": ("too_large_unpacked", lambda: b"<l>" + b"x<m/>" * (6 * MIB) + b"</l>"),
+    "zip bomb.zip": ("too_large_unpacked", lambda: zip_bomb(None)),
+    "zip bomb that lies.zip": ("", lambda: zip_bomb(1000)),
+    "encrypted.zip": ("broken_zip", encrypted_zip),
+}
+
 
 def write(folder: Path, name: str) -> Path:
     """Write one of the deliveries; its path."""
     path = folder / name
-    path.write_bytes(EVERY[name][1]())
+    path.write_bytes((EVERY | XML)[name][1]())
     return path

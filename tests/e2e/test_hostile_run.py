@@ -18,6 +18,7 @@ from tests import hostile
 from tests.deliveries import BASE, deliver
 
 AS_OF = "2022-12-31"
+SMALL_XML = ("billion laughs.xml", "external entity.xml", "zip bomb.zip")
 LARGE = ("gzip bomb.csv.gz", "zip bomb that lies.xlsx")
 # Coverage tells what was refused, and so must differ.
 FIGURES = "select * exclude (coverage) from kpi_values order by all"
@@ -62,7 +63,7 @@ class World:
     run: Ran
     after_run: Path
     rejected: Path
-    listed: str
+    listed: pl.DataFrame
     accepting: Ran
 
 
@@ -90,12 +91,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     (here / "outside.csv").symlink_to("/etc/hostname")
     (here / "nowhere.csv").symlink_to("nothing")
     os.mkfifo(here / "pipe.csv")
+    for kind in ("invoices", "notices"):
+        (workspace.raw / kind).mkdir()
+        for name in SMALL_XML:
+            hostile.write(workspace.raw / kind, name)
     refused = {delivery.file for delivery in deliveries(workspace)} - ordinary - repeated
     check = mattstock("check", workspace, "--as-of", AS_OF)
     run = mattstock("run", workspace, "--as-of", AS_OF)
     after_run = (workspace.marts / "current").resolve()
     [rejected] = (workspace.marts / "rejected").iterdir()
-    listed = (workspace.quarantine / "participants.csv").read_text(encoding="utf-8-sig")
+    listed = pl.concat(
+        pl.read_csv(path, separator=";", infer_schema=False) for path in workspace.quarantine.glob("*.csv")
+    )
     accepting = mattstock("run", workspace, "--as-of", AS_OF, "--accept-quarantine")
     for name in LARGE:
         (here / name).unlink()
@@ -121,9 +128,9 @@ def test_a_check_and_a_run_stop_and_the_release_stands(world: World) -> None:
 
 
 def test_every_file_is_named_on_screen_in_the_list_and_in_the_report(world: World) -> None:
-    assert len(world.refused) == len(hostile.SMALL) + len(LARGE) + 3
+    assert len(world.refused) == len(hostile.SMALL) + len(LARGE) + 3 + 2 * len(SMALL_XML)
     screens = ["".join(ran.said.split()) for ran in (world.check, world.run)]
-    listed = set(pl.read_csv(world.listed.encode(), separator=";", infer_schema=False)["file"])
+    listed = set(world.listed["file"])
     with duckdb.connect(str(world.rejected / "procurement.duckdb"), read_only=True) as con:
         reported = {
             file
@@ -142,7 +149,7 @@ def test_no_row_is_lost_from_the_counts(world: World) -> None:
             file: tuple(rest)
             for file, *rest in con.execute(
                 "select file, rows_read, rows_accepted, rows_quarantined, rows_repeated, rows_skipped "
-                "from data_quality_summary where source = 'participants'"
+                "from data_quality_summary where source in ('participants', 'invoices', 'notices')"
             ).fetchall()
         }
     assert counts.keys() >= world.refused | world.repeated
@@ -154,7 +161,7 @@ def test_no_row_is_lost_from_the_counts(world: World) -> None:
 
 
 def test_no_traceback_is_shown_or_kept(world: World) -> None:
-    texts = [world.check.said, world.run.said, world.accepting.said, world.listed]
+    texts = [world.check.said, world.run.said, world.accepting.said, world.listed.write_csv()]
     texts += [path.read_text(encoding="utf-8") for path in world.rejected.glob("*.json")]
     for text in texts:
         assert "Traceback" not in text

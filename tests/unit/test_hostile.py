@@ -24,10 +24,14 @@ from dagster_project.flow.reconcile import ISSUES_SCHEMA, Reconciled
 from dagster_project.messages import known_keys
 from dagster_project.settings import Settings, Workspace
 from tests import hostile
+from tests.deliveries import deliver
+from tests.notices import Notice, eforms
+from tests.ubl import invoice
 
 SOURCE = load_contracts()["participants"]
 SETTINGS = Settings(organisation="test", members="all")
 GOOD = hostile.HEADER + b"P1;u1\n"
+XML_KINDS = ("invoices", "notices")
 CHILD_SECONDS = 600
 RESIDENT_BYTES = 1500 << 20
 # Reads everything under the folder in a process that may have four gibibytes of addresses, of which the libraries
@@ -47,6 +51,25 @@ for delivery in deliveries(workspace):
     told = file.rejected and [file.rejected.rule, file.rejected.sv, file.rejected.en]
     counts = [file.rows_read, file.rows_accepted, file.rows_quarantined, file.rows_skipped]
     print(json.dumps([delivery.path.name, told, counts]), flush=True)
+status = Path("/proc/self/status").read_text()
+print(int(status.split("VmHWM:")[1].split()[0]) * 1024)
+"""
+
+
+# The same for every kind of delivery, as a run reads them: two files at a time.
+BOUNDED_RUN = """
+import json, resource, sys
+from datetime import date
+from pathlib import Path
+from dagster_project.flow.refresh import Refresh
+from dagster_project.settings import Workspace
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+with Refresh(Workspace(Path(sys.argv[1])), date(2022, 12, 31), may_publish=False) as refresh:
+    for kind in sys.argv[2:]:
+        for file in refresh.parse(kind):
+            told = file.rejected and [file.rejected.rule, file.rejected.sv, file.rejected.en]
+            counts = [file.rows_read, file.rows_accepted, file.rows_quarantined, file.rows_skipped]
+            print(json.dumps([file.delivery.file, told, counts]), flush=True)
 status = Path("/proc/self/status").read_text()
 print(int(status.split("VmHWM:")[1].split()[0]) * 1024)
 """
@@ -120,6 +143,62 @@ def test_a_hostile_content_is_refused_by_its_rule_in_bounded_memory(
     read_, accepted, quarantined, skipped = counts
     assert read_ == quarantined
     assert (accepted, skipped) == (0, 0)
+
+
+@pytest.fixture(scope="module")
+def told_of_xml(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[list[str] | None, list[int]]]:
+    """What a process with bounded memory said of every hostile XML, as e-invoice and as notice, and of good ones."""
+    workspace = deliver(tmp_path_factory.mktemp("hostile-xml"), {})
+    good = {"invoices": invoice("1", [("1.00", "Te", {})], total="1.00"), "notices": eforms(Notice())}
+    for kind in XML_KINDS:
+        (workspace.raw / kind).mkdir()
+        (workspace.raw / kind / "good.xml").write_text(good[kind], encoding="utf-8")
+        for name in hostile.XML:
+            hostile.write(workspace.raw / kind, name)
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", BOUNDED_RUN, str(workspace.root), *XML_KINDS],
+            capture_output=True,
+            text=True,
+            timeout=CHILD_SECONDS,
+            check=False,
+        )
+        assert child.returncode == 0, child.stderr[-2000:]
+        left = list((workspace.warehouse / "scratch").iterdir())
+    finally:
+        shutil.rmtree(workspace.root)
+    assert left == []
+    *lines, held = child.stdout.splitlines()
+    assert int(held) < RESIDENT_BYTES
+    return {name: (words, counts) for name, words, counts in map(json.loads, lines)}
+
+
+@pytest.mark.parametrize("kind", XML_KINDS)
+@pytest.mark.parametrize("name", hostile.XML)
+def test_a_hostile_document_is_refused_by_its_rule_in_bounded_memory(
+    told_of_xml: dict[str, tuple[list[str] | None, list[int]]], kind: str, name: str
+) -> None:
+    expected = hostile.XML[name][0]
+    words, counts = told_of_xml[f"raw/{kind}/{name}"]
+    if not expected:
+        assert (words, counts) == (None, [1, 0, 1, 0])
+        return
+    assert words is not None
+    rule, swedish, english = words
+    assert rule == expected
+    for text in (swedish, english):
+        assert text.startswith(f"raw/{kind}/{name}: ")
+        assert "root:" not in text  # what the external entities point at
+    assert counts == [0, 0, 0, 0]
+
+
+def test_good_documents_among_the_hostile_ones_are_read(
+    told_of_xml: dict[str, tuple[list[str] | None, list[int]]],
+) -> None:
+    for kind in XML_KINDS:
+        assert told_of_xml[f"raw/{kind}/good.xml"] == (None, [1, 1, 0, 0])
 
 
 def test_good_deliveries_among_the_hostile_ones_are_read(
@@ -474,4 +553,5 @@ def test_a_full_disk_and_a_wish_to_stop_are_no_fault_of_the_file(
 
 
 def test_every_rule_of_the_hostile_deliveries_has_words() -> None:
-    assert {f"file.{rule}" for rule, _ in hostile.EVERY.values()} <= known_keys("sv")
+    every = [*hostile.EVERY.values(), *hostile.XML.values()]
+    assert {f"file.{rule}" for rule, _ in every if rule} <= known_keys("sv")

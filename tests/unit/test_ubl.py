@@ -146,6 +146,21 @@ def test_a_broken_document_in_an_archive_is_refused_alone(tmp_path: Path) -> Non
     ]
 
 
+def test_many_documents_are_packed_as_they_are_read_and_too_many_lines_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents: dict[str, str | bytes] = {
+        f"{n}.xml": invoice(f"{n}", TWO_LINES, total="149.50") for n in range(9)
+    }
+    monkeypatch.setattr("dagster_project.flow.adapters.ubl.PACKED_ROWS", 3)
+    done = judged(tmp_path / "a", {"invoices/alla.zip": zipped(documents)})
+    assert done.count("invoices/alla.zip") == (18, 18, 0, 0, 0)
+    assert sorted(done.rows("invoices")["supplier_invoice_number"]) == sorted([f"{n}" for n in range(9)] * 2)
+    monkeypatch.setattr("dagster_project.flow.adapters.ubl.MAX_ROWS", 17)
+    done = judged(tmp_path / "b", {"invoices/alla.zip": zipped(documents)})
+    assert [issue["rule"] for issue in done.issues("error", "invoices")] == ["file.too_large_unpacked"]
+
+
 @pytest.mark.parametrize(
     ("content", "rule"),
     [

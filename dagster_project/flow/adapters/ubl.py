@@ -79,6 +79,8 @@ HEADER = (
     "text",
 )
 HEAD_BYTES = 64 << 10
+MAX_ROWS = 1_000_000  # of one delivery; as many documents as a zip may hold, with five lines each
+PACKED_ROWS = 20_000
 TEXT_CHARACTERS = 500
 
 
@@ -93,11 +95,20 @@ class _Unfit(Exception):
 
 @dataclass
 class _Rows:
-    """The rows of a delivery as they are found, each with its place, and what is wrong with whole documents."""
+    """The rows of a delivery as they are found, each with its place, and what is wrong with whole documents.
+
+    `packed` holds the rows of earlier documents, a frame for many of them, which takes a fourth of the memory.
+    """
 
     cells: list[dict[str, str | None]] = field(default_factory=list)
+    packed: list[pl.DataFrame] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     findings: list[dict[str, object]] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are so far."""
+        return len(self.places)
 
     def add(self, cells: Mapping[str, str | None], place: str) -> None:
         self.cells.append(dict(cells))
@@ -105,10 +116,10 @@ class _Rows:
 
     def unfit(self, since: int, rule: str, **arguments: object) -> None:
         """Set aside every row since a number; a document without any row is one row."""
-        if len(self.cells) == since:
+        if self.count == since:
             self.add({}, str(arguments.get("document", "")))
         words = {language: message(f"row.{rule}", language, **arguments) for language in ("sv", "en")}
-        for row in range(since, len(self.cells)):
+        for row in range(since, self.count):
             self.findings.append(
                 {
                     "severity": "error",
@@ -120,6 +131,21 @@ class _Rows:
                     "message_en": words["en"],
                 }
             )
+
+    def pack(self, from_rows: int) -> None:
+        """Lay the rows that lie loose together where there are so many."""
+        if len(self.cells) >= from_rows:
+            cells = {
+                name: pl.Series([row.get(column) for row in self.cells], dtype=pl.String)
+                for name, column in zip(columns_of(len(HEADER)), HEADER, strict=True)
+            }
+            self.packed.append(pl.DataFrame(cells))
+            self.cells.clear()
+
+    def frame(self) -> pl.DataFrame:
+        """All rows, columns by position (String)."""
+        self.pack(from_rows=0)
+        return pl.concat(self.packed)
 
 
 # -- the dialect ----------------------------------------------------------------------------------------
@@ -146,15 +172,14 @@ def _holds_documents(own: Path) -> bool:
 def read(own: Path, folder: Path) -> list[Table]:
     """One table of every document's rows. Raises UnreadableDelivery for what is no invoice at all."""
     rows = _Rows()
-    for document in read_documents(own.read_bytes()):
-        _add_document(rows, document)
-    names = columns_of(len(HEADER))
-    cells = {
-        name: pl.Series([row.get(column) for row in rows.cells], dtype=pl.String)
-        for name, column in zip(names, HEADER, strict=True)
-    }
-    frame = pl.DataFrame(cells).with_columns(
-        pl.int_range(1, len(rows.cells) + 1, dtype=pl.Int64).alias(ROW),
+    with own.open("rb") as stream:
+        for document in read_documents(stream):
+            _add_document(rows, document)
+            if rows.count > MAX_ROWS:
+                raise UnreadableDelivery("too_large_unpacked")
+            rows.pack(PACKED_ROWS)
+    frame = rows.frame().with_columns(
+        pl.int_range(1, rows.count + 1, dtype=pl.Int64).alias(ROW),
         pl.lit(None, dtype=pl.String).alias(EXTRA),
     )
     spool = folder / "invoices.parquet"
@@ -198,7 +223,7 @@ def contract(source: Source) -> Source:
 def _add_document(rows: _Rows, document: Document) -> None:
     """The rows of one member of a zip, or of the delivery itself."""
     name = "" if document.name is None else mask(document.name)
-    since = len(rows.cells)
+    since = rows.count
     if document.refused is not None or document.root is None:
         rule = document.refused.rule if document.refused is not None else "broken_xml"
         rows.unfit(since, "ubl_unreadable", document=name, reason=rule)
@@ -210,7 +235,7 @@ def _add_document(rows: _Rows, document: Document) -> None:
             raise UnreadableDelivery("no_invoice", root=tag)
         rows.unfit(since, "ubl_no_invoice", document=name, root=tag)
     for number, invoice in enumerate(invoices, start=1):
-        since = len(rows.cells)
+        since = rows.count
         place = f"{name}#{number}" if len(invoices) > 1 else name
         try:
             _add_invoice(rows, invoice, place)

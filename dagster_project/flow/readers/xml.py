@@ -6,17 +6,18 @@ is a document by itself or a zip of documents. What does not belong here: what t
 
 from __future__ import annotations
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from lxml import etree
 
 from dagster_project.flow.readers import UnreadableDelivery, refuse_swollen
 
 MAX_DOCUMENT_BYTES = 32 << 20  # the largest notice known is under 2 MB; an invoice with attachments a few
+MAX_TAGS = 2_000_000  # 32 MB of the densest notice known; a document of nothing but tags swells to fifty times its size
 MAX_ZIP_BYTES = 2 << 30
 MAX_DOCUMENTS = 200_000
 DECLARED_WITHIN = 4096
@@ -35,9 +36,13 @@ class Document:
 
 
 def read_document(content: bytes) -> etree._Element:
-    """The root of one document. Raises UnreadableDelivery: xml_too_large, xml_document_type, broken_xml."""
+    """The root of one document. Raises UnreadableDelivery: xml_too_large, too_large_unpacked, xml_document_type,
+    broken_xml.
+    """
     if len(content) > MAX_DOCUMENT_BYTES:
         raise UnreadableDelivery("xml_too_large", most=MAX_DOCUMENT_BYTES >> 20)
+    if content.count(b"<") > MAX_TAGS:
+        raise UnreadableDelivery("too_large_unpacked")
     if declares_type(content):
         raise UnreadableDelivery("xml_document_type")
     parser = etree.XMLParser(
@@ -59,20 +64,23 @@ def read_document(content: bytes) -> etree._Element:
     return root
 
 
-def read_documents(content: bytes) -> Iterator[Document]:
-    """The documents of a delivery, each by itself: one that is refused takes no other with it.
+def read_documents(stream: BinaryIO) -> Iterator[Document]:
+    """The documents of a delivery, each by itself: one that is refused takes no other with it. No more of it is held
+    than one document.
 
     Raises UnreadableDelivery for a delivery that is one document and refused, or a zip that cannot be read.
     """
-    if not content.startswith(ZIP):
-        yield Document(None, read_document(content))
+    head = stream.read(len(ZIP))
+    if head != ZIP:
+        yield Document(None, read_document(head + stream.read(MAX_DOCUMENT_BYTES)))
         return
+    size = stream.seek(0, 2)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        with zipfile.ZipFile(stream) as packed:
             members = [member for member in packed.infolist() if not member.is_dir()]
             if len(members) > MAX_DOCUMENTS:
                 raise UnreadableDelivery("too_large_unpacked")
-            refuse_swollen(len(content), sum(member.file_size for member in members), MAX_ZIP_BYTES)
+            refuse_swollen(size, sum(member.file_size for member in members), MAX_ZIP_BYTES)
             for member in members:
                 yield _member(packed, member)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:

@@ -7,6 +7,7 @@ the schemas themselves (eforms.py, ted.py).
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from dagster_project.flow.adapters.notices.relations import DERIVED, NOTES, RELA
 from dagster_project.flow.ingest import Delivery, content_of
 from dagster_project.flow.parse import ParsedFile, RowsRead, parse_rows
 from dagster_project.flow.readers import UnreadableDelivery
-from dagster_project.flow.readers.xml import MAX_DOCUMENT_BYTES, MAX_ZIP_BYTES, ZIP, read_documents
+from dagster_project.flow.readers.xml import MAX_DOCUMENT_BYTES, ZIP, read_documents
 from dagster_project.flow.values.identity import mask
 from dagster_project.messages import message
 from dagster_project.settings import Settings, Workspace
@@ -45,6 +46,9 @@ FORMAT = "notices"
 FOLDER = "notices"
 VERSION = "1"  # of what is read from a notice; another one reads remembered notices anew
 SHOWN_CHARACTERS = 200
+MAX_PACKED_BYTES = (
+    512 << 20
+)  # of a zip, which is held whole; a month of all notices of the union is some 300 MB
 
 
 def _read_contract(path: Path) -> tuple[Source, tuple[Rule, ...]]:
@@ -77,7 +81,7 @@ def parse(delivery: Delivery, settings: Settings, workspace: Workspace) -> Parse
     """
 
     def read(key: bytes) -> RowsRead:
-        most = MAX_ZIP_BYTES if _is_zip(delivery) else MAX_DOCUMENT_BYTES
+        most = MAX_PACKED_BYTES if _is_zip(delivery) else MAX_DOCUMENT_BYTES
         return _read(content_of(delivery, most), key)
 
     return parse_rows(delivery, _CONTRACT, settings, workspace, VERSION, read)
@@ -94,7 +98,7 @@ def _is_zip(delivery: Delivery) -> bool:
 def _read(content: bytes, key: bytes) -> RowsRead:
     rows: list[dict[str, object]] = []
     findings: list[dict[str, object]] = []
-    for document in read_documents(content):
+    for document in read_documents(io.BytesIO(content)):
         name = None if document.name is None else mask(document.name)
         if document.root is None:
             assert document.refused is not None
