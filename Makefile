@@ -4,12 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
-.PHONY: run test nightly setup lint unit dbt-test docs indicators pictures clean lock
+.PHONY: run test nightly setup lint types models unit dbt-test docs indicators pictures clean lock
 
 run: $(READY)
 	$(BIN)/mattstock run --data data
 
-test: $(READY) lint dbt-test unit
+test: $(READY) lint unit
 
 # The long suites: a hundred runs killed, and a run after each. An hour or two.
 nightly: $(READY)
@@ -24,17 +24,24 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -c "from dagster_project.orchestration.dbt_project import manifest; manifest()"
 	touch $(READY)
 
+# Types are looked at on one core; the models fill the other.
 lint: $(READY)
 	$(BIN)/ruff check dagster_project tests benchmarks
 	$(BIN)/ruff format --check dagster_project tests benchmarks
+	$(MAKE) --no-print-directory --jobs 2 --output-sync types models
+
+types: $(READY)
 	$(BIN)/mypy dagster_project
+
+models: $(READY)
 	$(BIN)/sqlfluff lint dbt/models --processes 2
 
 dbt-test: $(READY)
 	$(BIN)/python -m pytest tests/dbt -q
 
+# All tests, dbt's too, in the order that tests/conftest.py gives them: not xdist's, which starts whole runs last.
 unit: $(READY)
-	$(BIN)/python -m pytest tests -q -n 2 --dist loadfile --ignore=tests/dbt
+	$(BIN)/python -m pytest tests -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # One self-contained page, from the last run's warehouse: dbt/target/static_index.html
 docs: run indicators

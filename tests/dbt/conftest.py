@@ -15,6 +15,7 @@ from dagster_project.scaffold import new_indicator
 from dagster_project.settings import Workspace
 from tests.dbt_here import dbt_in
 from tests.deliveries import deliver
+from tests.once import once
 
 NEW = "electric_vehicle_share"
 
@@ -34,15 +35,20 @@ def copied(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_world(tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
-    """Every model, and of the worked examples that of the new indicator."""
-    folder = tmp_path_factory.mktemp("small")
-    project = copied(folder)
-    new_indicator(NEW, project)
-    workspace = deliver(folder / "data", {})
-    with pytest.MonkeyPatch.context() as patch, Refresh(workspace, date(2022, 12, 31)) as refresh:
-        patch.setattr(build, "DBT_DIR", project)
-        refresh.arrive()
-        refresh.open_for_dbt()
-        told = dbt_in(workspace, "run") | dbt_in(workspace, "build", "--select", f"kpi_{NEW}")
-    return SmallWorld(project, workspace, told)
+def small_world(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> SmallWorld:
+    """Every model, and of the worked examples that of the new indicator. A copy, as looking opens the databases."""
+    folder = shared / "small"
+    project = folder / "dbt"
+
+    def made() -> dict[str, str]:
+        new_indicator(NEW, copied(folder))
+        workspace = deliver(folder / "data", {})
+        with pytest.MonkeyPatch.context() as patch, Refresh(workspace, date(2022, 12, 31)) as refresh:
+            patch.setattr(build, "DBT_DIR", project)
+            refresh.arrive()
+            refresh.open_for_dbt()
+            return dbt_in(workspace, "run") | dbt_in(workspace, "build", "--select", f"kpi_{NEW}")
+
+    told = once(folder, made)
+    data = shutil.copytree(folder / "data", tmp_path_factory.mktemp("small") / "data", symlinks=True)
+    return SmallWorld(project, Workspace(Path(data)), told)

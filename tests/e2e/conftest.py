@@ -1,12 +1,7 @@
-"""What end-to-end tests share: the command line as a child process, and one published demonstration release.
-
-The release is made once for all test workers, because a run takes the better part of a minute.
-"""
+"""What end-to-end tests share: the command line as a child process, and one published demonstration release."""
 
 from __future__ import annotations
 
-import fcntl
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from dagster_project.settings import Workspace
+from tests import demonstrations
 
-AS_OF = "2023-01-31"
-INVOICE_LINES = 600
 RUN_SECONDS = 900
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -42,17 +36,8 @@ def mattstock() -> Command:
 
 
 @pytest.fixture(scope="session")
-def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Workspace:
+def published(shared: Path) -> Workspace:
     """A clean demonstration organisation as of 2023-01-31, published; read it, never write in it."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    workspace = Workspace(shared / "demonstration")
-    with (shared / "demonstration.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not workspace.current_database.exists():
-            shutil.rmtree(workspace.root, ignore_errors=True)
-            made = _mattstock("demo", workspace.root, "--invoice-lines", INVOICE_LINES)
-            assert made.returncode == 0, made.stderr
-            run = _mattstock("run", "--data", workspace.root, "--as-of", AS_OF)
-            assert run.returncode == 0, run.stdout + run.stderr
-    return workspace
+    made = demonstrations.published(shared, "clean", 3000, 1)
+    assert made.exit_code == 0, made.said
+    return made.workspace

@@ -14,7 +14,8 @@ from dagster_project.flow import releases
 from dagster_project.flow.publish import EXEMPT
 from dagster_project.flow.values.identity import pseudonym_key
 from dagster_project.settings import PROJECT_ROOT, Workspace
-from tests.e2e.conftest import AS_OF, Command
+from tests.demonstrations import AS_OF
+from tests.e2e.conftest import Command
 
 SECTION = "## Backup and restore"
 FIGURE = ("explain", "coordinated_share", "2022")

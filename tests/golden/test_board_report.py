@@ -19,7 +19,7 @@ from dagster_project.report.board.pdf import typeset
 from dagster_project.report.formats import Formats
 from dagster_project.report.site.reading import Reading
 from dagster_project.settings import Workspace, load_settings
-from tests.golden.conftest import AS_OF, Published
+from tests.demonstrations import AS_OF, Published
 
 PERIOD = "2022-Q4"
 DAY = date.fromisoformat(AS_OF)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import duckdb
 import pytest
 
-from tests.golden.conftest import Published
+from tests.demonstrations import Published
 
 Z = 1.959963985
 REPLICATES = 200

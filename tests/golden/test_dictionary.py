@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from dagster_project.kpis import load_indicators
-from tests.golden.conftest import Published
+from tests.demonstrations import Published
 
 PROMISED = {
     "kpi_values", "kpi_catalogue", "kpi_evidence", "published_outcomes", "fct_invoice_line", "off_contract_rates",

@@ -13,7 +13,7 @@ import pytest
 from dagster_project.demo.truth import NOT_COUNTED
 from dagster_project.kpis import load_indicators
 from dagster_project.report.explain import UnknownFigure, explain
-from tests.golden.conftest import Published
+from tests.demonstrations import Published
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import polars as pl
 import pytest
 
 from dagster_project.settings import Workspace
-from tests.golden.conftest import Published, run
+from tests.demonstrations import Published, run
 
 AUTUMN = "2022-09-30"
 Z = NormalDist().inv_cdf(0.9)

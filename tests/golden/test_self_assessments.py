@@ -8,7 +8,7 @@ from statistics import mean, median_low
 
 import pytest
 
-from tests.golden.conftest import Published
+from tests.demonstrations import Published
 
 Answers = dict[tuple[str, str], dict[str, float]]
 

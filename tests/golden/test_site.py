@@ -17,7 +17,7 @@ from dagster_project.report.formats import Formats
 from dagster_project.report.render import render
 from dagster_project.report.site import records, write_site
 from dagster_project.settings import load_settings
-from tests.golden.conftest import AS_OF, Published
+from tests.demonstrations import AS_OF, Published
 
 VOID = {"meta", "link", "input", "br", "circle", "path", "line", "rect"}
 

@@ -20,7 +20,7 @@ from dagster_project.report.render import render
 from dagster_project.report.serve import server
 from dagster_project.settings import load_settings
 from tests.browser.chromium import Page, browsing, program
-from tests.golden.conftest import AS_OF, Published
+from tests.demonstrations import AS_OF, Published
 
 AXE = Path(__file__).resolve().parents[1] / "browser" / "vendor" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -16,7 +16,7 @@ from dagster_project.report.site.page import Work
 from dagster_project.report.site.pages import maturity, release
 from dagster_project.report.site.reading import Reading
 from dagster_project.settings import load_settings
-from tests.golden.conftest import AS_OF, Published
+from tests.demonstrations import AS_OF, Published
 
 
 @pytest.fixture(scope="module")

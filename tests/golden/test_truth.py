@@ -15,8 +15,8 @@ from dagster_project.demo.faults import plant_faults
 from dagster_project.demo.gains import HOURLY_RATES
 from dagster_project.demo.ledger import Ledger
 from dagster_project.demo.worlds import build_world
+from tests.demonstrations import AS_OF, Published
 from tests.golden.compared_savings import bought_in, differences
-from tests.golden.conftest import AS_OF, Published
 from tests.golden.counted_savings import Counted
 
 WORLDS = [("clean", 3000, 1), ("clean", 20000, 7), ("dirty", 3000, 2), ("corrected", 3000, 3)]

@@ -23,7 +23,7 @@ from dagster_project.report.workbook import records as sheets_of_records
 from dagster_project.report.workbook import write_workbook
 from dagster_project.report.workbook.sheets import SHEETS
 from dagster_project.settings import load_settings
-from tests.golden.conftest import AS_OF, Published
+from tests.demonstrations import AS_OF, Published
 
 HEADINGS = 4  # the row of the headings
 Row = dict[str, Any]
