@@ -113,7 +113,7 @@ class Counted:
     def summary(self) -> dict[tuple[str, ...], Row]:
         """By period type, period, member, group and method; only where some procurement is completed."""
         found: dict[tuple[str, ...], list[Procurement]] = defaultdict(list)
-        spans = [s for s in periods(self.years[0], self.years[-1]) if s.first <= self.as_of]
+        spans = [s for s in periods(self.years[0], self.years[-1]) if _begun(s) <= self.as_of]
         for p in self.completed:
             counted = self.counted[p.procurement_id]
             methods = [ALL, counted[0].method] if counted else [ALL]
@@ -489,8 +489,11 @@ class Counted:
             "target": float(target.target_value or 0),
             "history_years": len(years),
             "history_records": len(history),
-            "planned_procurements": len(planned),
-            "planned_coordinated_procurements": sum(p.planned_coordinated for p in planned),
+            # A year that nobody has planned for is not known to be empty.
+            "planned_procurements": len(planned) or None,
+            "planned_coordinated_procurements": sum(p.planned_coordinated for p in planned)
+            if planned
+            else None,
             "computed_share": (
                 Fraction(sum(self.saving(p.procurement_id) is not None for p in before), len(before))
                 if before
@@ -528,6 +531,15 @@ def _reach(row: Row) -> str:
 
 def _one(condition: bool | None) -> Fraction | None:
     return None if condition is None else Fraction(int(condition))
+
+
+def _begun(period: Period) -> date:
+    """The day from which a period is published; a year so far and twelve months begin with their last quarter."""
+    return (
+        period.last.replace(month=period.last.month - 2, day=1)
+        if period.kind in ("ytd", "r12")
+        else period.first
+    )
 
 
 def _net(counted: Counted, p: Procurement) -> Fraction | None:

@@ -366,7 +366,12 @@ select kpi_id, period_type, period, member_code, category_group, sum(numerator) 
     1 as known_weight, 0 as unknown_weight
 from placed group by kpi_id, period_type, period, member_code, category_group, aggregation;
 create table working.work.int_kpi_figures as
-select *, 1.0 as coverage, true as is_ended from working.work.int_kpi_measures;
+select *, 1.0 as coverage, true as is_ended
+from working.work.int_kpi_measures join procurement.main.dim_period using (period_type, period);
+create table procurement.main.invoice_sample_estimate (
+    period_start date, period_end date, member_code varchar, is_published boolean, wild_share_low double,
+    wild_share_high double, reviewed_lines bigint
+);
 insert into working.work.int_kpi_measures by name
 select 'coordinated_share' as kpi_id, period_type, period, member_code, category_group,
     50 as known_weight, 4 as unknown_weight
