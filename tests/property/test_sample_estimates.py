@@ -143,10 +143,13 @@ SHOWN = {
 }
 STAGE = """
 create table procurement.main.invoice_sample as
-select * replace (cast(amount_net as decimal(18, 2)) as amount_net), date '2022-12-31' as booking_date from drawn;
+select * replace (cast(amount_net as decimal(18, 2)) as amount_net), date '2022-12-31' as booking_date,
+    'school' as buyer_unit_id, 2022 as fiscal_year, cast(row_number() over () as varchar) as invoice_id, 1 as line_no
+from drawn;
 create or replace table working.run.sample_strata as select * from strata;
 create or replace table working.run.samples as
-select distinct sample_id, sample_id as period, 1 as number from strata;
+select distinct sample_id, sample_id as period, 1 as number, '2022-01-01' as period_start, '2022-12-31' as period_end
+from strata;
 """
 # The model sums amounts as exact decimals of eighteen places.
 LIKE = {"rel": 1e-9, "abs": 1e-9, "nan_ok": True}
