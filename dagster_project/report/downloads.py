@@ -29,6 +29,11 @@ def proposals_name(as_of: date) -> str:
     return f"leverantorsforslag-{as_of}.xlsx"
 
 
+def control_list_name(as_of: date) -> str:
+    """The internal-control list of coordination that did not come about, below the reports."""
+    return f"internkontroll-samordning-{as_of}.xlsx"
+
+
 def records_file(row: Mapping[str, Any]) -> str:
     """The records of an indicator, a row of `kpi_catalogue`, below the reports."""
     return f"records/{shared_ledger(row) or row['kpi_id']}.csv"

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from dagster_project.report.apart import WrittenApart
+from dagster_project.report.control_list import write_control_list
 from dagster_project.report.proposals import write_proposals
 from dagster_project.report.site import write_site
 from dagster_project.report.workbook import write_workbook
@@ -17,7 +18,7 @@ from dagster_project.settings import Settings
 
 # The site and the workbook take about as long.
 HERE = (write_site,)
-APART = (write_workbook, write_proposals)
+APART = (write_workbook, write_proposals, write_control_list)
 
 
 def render(database: Path, folder: Path, settings: Settings, as_of: date) -> None:

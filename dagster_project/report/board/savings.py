@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dagster_project.report.site.parts import GRADES
 from dagster_project.report.site.reading import ALL, Reading
 
 TABLES = frozenset({"savings_summary", "realised_savings", "coordination_benefit", "missed_coordination"})
-GRADES = {"basket": "A", "negotiation": "B", "market_price": "C"}
 
 
 def savings(reading: Reading, period: str, year: int) -> list[str]:

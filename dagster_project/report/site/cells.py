@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dagster_project.report.site.parts import parts_of_sums
 from dagster_project.report.site.reading import ALL, Figure, Reading
 
 MONEY = ("invoice_line", "budget_line")  # records that are amounts
@@ -44,6 +45,7 @@ class Words:
         self.code = functools.cache(reading.code)
         self.status = functools.cache(lambda code: reading.say(f"status.{code}"))
         self.why_missing = functools.cache(reading.why_missing)
+        self.parts = parts_of_sums(reading)
         self.tops = self._tops(reading.figures.values())
         self._worded: dict[tuple[str, ...], Cells] = {}
 
@@ -104,7 +106,7 @@ class Words:
         return Cells("–", missing, "", "no_data", self.status("no_data"), "", "", "", "", "", "")
 
     def _basis(self, figure: Figure, unit: str) -> str:
-        """What the value was counted from: 40 of 59, or the interval of an estimate."""
+        """What the value was counted from: 40 of 59, the interval of an estimate, a sum's parts by method."""
         formats = self.reading.formats
         basis = ""
         if unit in COUNTED and figure.denominator is not None:
@@ -120,6 +122,10 @@ class Words:
             high = formats.figure(figure.high, unit, figure.kpi_id)
             interval = self.reading.say("report.interval", low=low, high=high)
             basis = f"{basis}; {interval}" if basis else interval
+        parts = self.parts.get(figure[:4])
+        if parts is not None:
+            told = parts.words(self.reading)
+            basis = f"{basis}; {told}" if basis else told
         return basis
 
     def _size(self, kpi_id: str, value: float) -> str:

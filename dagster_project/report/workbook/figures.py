@@ -13,6 +13,7 @@ import polars as pl
 from xlsxwriter.worksheet import Worksheet
 
 from dagster_project.messages.marts import column_heading
+from dagster_project.report.site.parts import Parts, parts_of_sums
 from dagster_project.report.site.reading import ALL, Period, Reading
 from dagster_project.report.workbook.book import Book, Column, Told, inside
 from dagster_project.report.workbook.words import worded
@@ -60,7 +61,7 @@ def fill_scorecard(
     figures = {row["kpi_id"]: row for row in reading.rows(
         "select * from kpi_values where period = ? and member_code = ? and category_group = ?", [period, ALL, ALL]
     )}  # fmt: skip
-    forecasts = _forecasts(reading)
+    forecasts, parts = _forecasts(reading), parts_of_sums(reading)
     line = 4
     for objective, rows in groupby(reading.catalogue.values(), key=lambda row: row["objective"]):
         for place in range(len(headings)):
@@ -73,6 +74,9 @@ def fill_scorecard(
             )
             _write_forecast(book, sheet, line, row, forecasts.get(row["kpi_id"]))
             line += 1
+            own = parts.get((row["kpi_id"], period, ALL, ALL))
+            if own is not None:
+                line = _write_parts(book, sheet, line, reading, own)
     line += 1
     sheet.write_string(line, 0, reading.say("workbook.sheets"), book.dress("objective"))
     for name in sheets:
@@ -118,6 +122,18 @@ def _write_figure(
         sheet.write_string(line, 7, reading.code("verdict", figure["change_verdict"]))
     if figure["coverage"] is not None:
         sheet.write_number(line, 11, figure["coverage"], book.dress("share"))
+
+
+def _write_parts(book: Book, sheet: Worksheet, line: int, reading: Reading, parts: Parts) -> int:
+    """The parts of a sum below it, and what chance gives of them; returns the next free line."""
+    amounts = [(reading.say("workbook.part", name=name), amount) for name, amount in parts.amounts]
+    if parts.chance:
+        amounts.append((reading.say("workbook.chance"), parts.chance))
+    for name, amount in amounts:
+        sheet.write_string(line, 0, name, book.dress("words"))
+        sheet.write_number(line, 1, amount, book.dress("kronor"))
+        line += 1
+    return line
 
 
 def _write_forecast(

@@ -7,11 +7,14 @@ procurements (`savings.py`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from dagster_project.report.downloads import control_list_name
 from dagster_project.report.site import charts
 from dagster_project.report.site.page import Kind, Made, Work
+from dagster_project.report.site.pages.savings import so_far
+from dagster_project.report.site.parts import parts_of_sums
 from dagster_project.report.site.reading import ALL, Reading
 
 LISTED = 200
@@ -20,6 +23,12 @@ LISTED = 200
 def _make(work: Work) -> Iterator[Made]:
     reading = work.reading
     years = reading.rows("select * from coordination_benefit where level = 'year' order by year desc")
+    parts = parts_of_sums(reading)
+    for year in years:
+        told = parts.get(("net_coordination_benefit", str(year["year"]), ALL, ALL))
+        year["parts"] = told.words(reading) if told else ""
+        costs = [cost for cost in (year["hours_amount"], year["direct_cost_amount"]) if cost is not None]
+        year["cost"] = sum(costs) if costs else None
     missed = _missed(reading)
     lessons = reading.rows(
         "select * from lessons_learned order by recorded_date desc, procurement_id limit ?", [LISTED]
@@ -31,8 +40,11 @@ def _make(work: Work) -> Iterator[Made]:
         {
             "years": years,
             "chart": _chart(reading, years),
-            "missed": missed,
-            "missed_reasons": _reasons(reading, missed),
+            "missed": missed[:LISTED],
+            "missed_total": len(missed),
+            "missed_counts": _counts(reading, missed),
+            "missed_file": control_list_name(reading.as_of) if missed else None,
+            "so_far": so_far(reading),
             "compared": _compared(reading),
             "calibration": reading.rows(
                 "select * from lessons_calibration order by year = ? desc, year desc", [ALL]
@@ -74,25 +86,33 @@ def _chart(reading: Reading, years: list[dict[str, Any]]) -> Any:
 
 
 def _missed(reading: Reading) -> list[dict[str, Any]]:
-    rows = reading.rows(
-        "select * from missed_coordination order by completed_date desc, procurement_id limit ?", [LISTED]
-    )
+    rows = reading.rows("select * from missed_coordination order by completed_date desc, procurement_id")
     for row in rows:
-        codes = (row["member_codes"] or "").split(", ")
-        row["names"] = ", ".join(reading.members.get(code, code) for code in codes)
+        row["names"] = _members(reading, row["member_codes"])
+        row["potential_names"] = _members(reading, row["potential_member_codes"])
     return rows
 
 
-def _reasons(reading: Reading, missed: list[dict[str, Any]]) -> list[tuple[str, int]]:
-    """The registered codes by number; those without any reason by name."""
-    none = reading.say("report.benefit.no_reason")
-    codes = Counter(
-        (row["coordination_deviation_code"] or row["coordination_deviation_reason"])
-        if row["has_reason"]
-        else none
-        for row in missed
-    )
-    return sorted(codes.items(), key=lambda one: (-one[1], one[0]))
+def _members(reading: Reading, codes: str | None) -> str:
+    return ", ".join(reading.members.get(code, code) for code in (codes or "").split(", "))
+
+
+def _counts(reading: Reading, missed: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """How many by registered reason, by member and by category group, the most first; what is not known by name."""
+    none, unknown = reading.say("report.benefit.no_reason"), reading.say("report.benefit.no_group")
+    ways: dict[str, Callable[[dict[str, Any]], str]] = {
+        "why": lambda row: (
+            row["coordination_deviation_code"] or row["coordination_deviation_reason"]
+            if row["has_reason"]
+            else none
+        ),
+        "member": lambda row: row["names"],
+        "group": lambda row: reading.groups.get(row["category_group"], row["category_group"]) or unknown,
+    }
+    return [
+        (way, sorted(Counter(map(told, missed)).items(), key=lambda one: (-one[1], one[0])))
+        for way, told in ways.items()
+    ]
 
 
 def _compared(reading: Reading) -> list[dict[str, Any]]:
@@ -102,9 +122,9 @@ def _compared(reading: Reading) -> list[dict[str, Any]]:
         for side in ("coordinated", "separate"):
             row[side] = _value(reading, row, f"{side}_value")
             row[f"{side}_range"] = _range(reading, row, f"{side}_low", f"{side}_high")
-        row["differs"] = row["difference_low"] is not None and (
-            row["difference_low"] > 0 or row["difference_high"] < 0
-        )
+        row["differs"] = None
+        if row["difference_low"] is not None:
+            row["differs"] = row["difference_low"] > 0 or row["difference_high"] < 0
     return rows
 
 

@@ -5,15 +5,16 @@ What does not belong here: whether coordination made them (its own page), and an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import Any
 
 from dagster_project.report.site import charts
 from dagster_project.report.site.page import Kind, Made, Work
+from dagster_project.report.site.parts import GRADES, method, parts_of_sums
 from dagster_project.report.site.reading import ALL, Reading
 
-METHODS = ("basket", "negotiation", "market_price")
-GRADES = {"basket": "A", "negotiation": "B", "market_price": "C"}
+CHAIN = {"enabled": "enabled_savings", "realised": "realised_savings", "net": "net_coordination_benefit"}
 YEARS, LISTED, CONTRACTS = 6, 100, 50
 
 
@@ -37,8 +38,9 @@ def _make(work: Work) -> Iterator[Made]:
             "whole": by_year.get(latest or "", {}).get(ALL),
             "chart": _chart(reading, by_year[latest]) if latest else None,
             "years": list(by_year.items())[:YEARS],
-            "methods": (*METHODS, ALL),
-            "grades": GRADES,
+            "methods": (*GRADES, ALL),
+            "method_name": functools.partial(method, reading),
+            "so_far": so_far(reading),
             "chain": _chain(reading),
             "reasons": _reasons(reading),
             "savings": _largest(reading, latest),
@@ -55,7 +57,7 @@ def _make(work: Work) -> Iterator[Made]:
 def _chart(reading: Reading, methods: dict[str, dict[str, Any]]) -> Any:
     """A bar for each method, with what chance gives hatched."""
     shown = [
-        methods[name] for name in METHODS if name in methods and methods[name]["saving_amount"] is not None
+        methods[name] for name in GRADES if name in methods and methods[name]["saving_amount"] is not None
     ]
     if not shown:
         return None
@@ -65,10 +67,10 @@ def _chart(reading: Reading, methods: dict[str, dict[str, Any]]) -> Any:
     bars = []
     for row in shown:
         has_interval = row["interval_procurements"] > 0
-        name = reading.code("method", row["method"])
+        name = method(reading, row["method"])
         bars.append(
             charts.Range(
-                name=f"{name} ({GRADES[row['method']]})",
+                name=name,
                 label=reading.formats.amount(row["saving_amount"]),
                 value=float(row["saving_amount"]),
                 told=f"{name}: {reading.formats.amount(row['saving_amount'])}",
@@ -87,18 +89,18 @@ def _chart(reading: Reading, methods: dict[str, dict[str, Any]]) -> Any:
 
 
 def _chain(reading: Reading) -> list[dict[str, Any]]:
-    """By year: what was enabled, what has been realised on contracts, and what was lost to wild purchases."""
-    return reading.rows(
-        """
+    """By year: what was enabled, realised and left after coordination, each with its parts; and what was lost."""
+    figures = ", ".join(
+        f"max({column}) filter (where kpi_id = '{kpi_id}') as {name}{ending}"
+        for name, kpi_id in CHAIN.items()
+        for column, ending in (("actual", ""), ("coverage", "_coverage"))
+    )
+    rows = reading.rows(
+        f"""
         with figures as (
-            select period,
-                max(actual) filter (where kpi_id = 'enabled_savings') as enabled,
-                max(coverage) filter (where kpi_id = 'enabled_savings') as enabled_coverage,
-                max(actual) filter (where kpi_id = 'realised_savings') as realised,
-                max(coverage) filter (where kpi_id = 'realised_savings') as realised_coverage
+            select period, {figures}
             from kpi_values
             where period_type = 'year' and member_code = ? and category_group = ?
-                and kpi_id in ('enabled_savings', 'realised_savings')
             group by period
         ),
         lost as (
@@ -108,6 +110,21 @@ def _chain(reading: Reading) -> list[dict[str, Any]]:
         select figures.*, lost.lost, lost.wild from figures left join lost using (period) order by period desc
         """,
         [ALL, ALL],
+    )
+    parts = parts_of_sums(reading)
+    for row in rows:
+        for name, kpi_id in CHAIN.items():
+            told = parts.get((kpi_id, row["period"], ALL, ALL))
+            row[f"{name}_parts"] = told.words(reading) if told else ""
+    return rows
+
+
+def so_far(reading: Reading) -> frozenset[str]:
+    """The years that have begun and not ended."""
+    return frozenset(
+        period.period
+        for period in reading.periods.values()
+        if period.period_type == "year" and not period.is_ended
     )
 
 
