@@ -30,6 +30,11 @@ MARTS: dict[str, tuple[str, tuple[str, ...], Callable[[Counted], Mapping[Any, Ro
         ("period_type", "period", "member_code", "category_group", "method"),
         lambda counted: counted.summary(),
     ),
+    "savings_parts": (
+        "savings_parts",
+        ("kpi_id", "period_type", "period", "member_code", "category_group", "part"),
+        lambda counted: counted.parts(),
+    ),
     "realised_savings": (
         "realised_savings", ("period_type", "period", "contract_id"), lambda counted: counted.realised()
     ),
@@ -106,7 +111,7 @@ def _is_told_by_chance(row: Row, key: tuple[Any, ...], sure: set[str], counted: 
 def _agrees(column: str, told: Any, value: Any, size: Fraction) -> bool:
     if told is None or value is None or isinstance(value, str | bool | date):
         return bool(told == value)
-    slack = CENT if column.endswith("_amount") else SHARE
+    slack = CENT if column.endswith("amount") else SHARE
     if "artefact" in column or column == "remainder_amount":
         slack += CHANCE * float(size)
     if column in ("saving_share_difference_low", "saving_share_difference_high"):

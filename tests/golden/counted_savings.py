@@ -22,7 +22,7 @@ import numpy as np
 from scipy import stats
 
 from dagster_project.demo.facts import Bid, Contract, Procurement, Target, World
-from dagster_project.demo.figures import NONE, Register, bid_count
+from dagster_project.demo.figures import NONE, ONE, Register, bid_count
 from dagster_project.demo.gains import Gain, coordination_cost, counted_gains, gains_of
 from dagster_project.demo.realised import OUT_OF_SCOPE, per_krona, saving_per_krona
 from dagster_project.demo.scorecard import ALL, Cell, Period, periods
@@ -63,6 +63,10 @@ class Counted:
         years = {p.completed_date.year for p in world.procurements if p.completed_date}
         self.years = sorted(years)
 
+        self.contracts_of: dict[str, list[str]] = defaultdict(list)
+        for name, rows in self.register.contract.items():
+            if rows[0].procurement_id:
+                self.contracts_of[rows[0].procurement_id].append(name)
         self.on_contract: dict[str, list[Bought]] = defaultdict(list)
         for line in bought:
             if line.contract_id and line.compliance_class in ("on_contract", "over_ceiling"):
@@ -142,12 +146,78 @@ class Counted:
             "low_amount": low if known else None,
             "high_amount": high if known else None,
             "interval_procurements": sum(b is not None for b in stated),
+            "contracted_saving_amount": self._contracted(names),
+            "contracted_procurements": sum(self._contracted([name]) is not None for name in names),
             "artefact_amount": sum(t for _, t in by_chance) if by_chance else None,
             "without_artefact_amount": float(total) - sum(t for _, t in by_chance) if known else None,
             "remainder_amount": sum(float(g.saving) - t for g, t in by_chance) if by_chance else None,
             SIZE: sum((self.before(n) for n, _ in known), NONE),
             "if_unknown_alike_amount": total / len(known) * len(names) if known else None,
         }
+
+    # savings_parts
+
+    def parts(self) -> dict[tuple[str, ...], Row]:
+        """By indicator, period type, period, member, group and part."""
+        spans = [s for s in periods(*self._span_of_years()) if _begun(s) <= self.as_of]
+        found: dict[tuple[str, ...], Row] = defaultdict(
+            lambda: {"amount": NONE, "artefact_amount": None, SIZE: NONE}
+        )
+
+        def add(
+            kpi_id: str,
+            day: date,
+            cells: list[Cell],
+            part: str,
+            amount: Fraction,
+            gains: list[Gain],
+            share: Fraction,
+        ) -> None:
+            chances = [told for gain in gains if (told := artefact(gain)) is not None]
+            for span in (s for s in spans if s.holds(day)):
+                for cell in cells:
+                    row = found[kpi_id, span.kind, span.name, *cell, part]
+                    row["amount"] += amount
+                    row[SIZE] += share * sum((gain.before for gain in gains), NONE)
+                    if chances:
+                        row["artefact_amount"] = (row["artefact_amount"] or 0.0) + float(share) * sum(chances)
+
+        for p in self.completed:
+            assert p.completed_date is not None
+            gains, saving = self.counted[p.procurement_id], self.saving(p.procurement_id)
+            about = (p.completed_date, self.cells(p))
+            if saving is not None:
+                add("enabled_savings", *about, gains[0].method, saving, gains, ONE)
+            if self.is_coordinated(p):
+                if saving is not None:
+                    add("net_coordination_benefit", *about, gains[0].method, saving, gains, ONE)
+                hours, direct = self.cost(p)
+                if (hours, direct) != (None, None):
+                    cost = (hours or NONE) + (direct or NONE)
+                    add("net_coordination_benefit", *about, "cost", -cost, [], ONE)
+        for contract, lines in self.on_contract.items():
+            saved = self.share(contract)
+            gains = (
+                self.counted[self.register.contract[contract][0].procurement_id or ""]
+                if saved is not None
+                else []
+            )
+            months: dict[tuple[date, str | None, str | None], Fraction] = defaultdict(Fraction)
+            for line in lines if saved is not None else []:
+                owner = self.register.owner.get(line.unit_id)
+                group = self.register.group_of.get(line.category_code or "")
+                months[line.booking_date.replace(day=1), owner, group] += line.amount
+            after = sum((gain.after for gain in gains), NONE)
+            for (day, owner, group), amount in months.items():
+                cells = [(ALL, ALL), *([(owner, ALL)] if owner else []), *([(ALL, group)] if group else [])]
+                assert saved is not None
+                add("realised_savings", day, cells, gains[0].method, saved * amount, gains, amount / after)
+        return dict(found)
+
+    def _span_of_years(self) -> tuple[int, int]:
+        """The first and last year in which anything is completed or booked."""
+        booked = [line.booking_date.year for line in self.bought]
+        return min(*booked, *self.years), max(*booked, *self.years)
 
     # realised_savings
 
@@ -197,9 +267,13 @@ class Counted:
         return found
 
     def realised(self) -> dict[tuple[str, str, str], Row]:
-        """By period type, period and contract: quarters and years in which something was bought or leaked."""
-        first, last = min(b.booking_date for b in self.bought).year, self.as_of.year
-        spans = [s for s in periods(first, last) if s.kind in ("quarter", "year") and s.first <= self.as_of]
+        """By period type, period and contract: quarters and years in which something was bought or leaked, or in which
+        the contract could have been used and its saving is known."""
+        spans = [
+            s
+            for s in periods(*self._span_of_years())
+            if s.kind in ("quarter", "year") and s.first <= self.as_of
+        ]
         amounts: dict[tuple[str, Period], dict[str, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
 
         def add(contract: str, day: date, what: str, amount: Fraction) -> None:
@@ -213,6 +287,12 @@ class Counted:
         for line, fitting in self.leaks:
             for name in fitting:
                 add(name, line.booking_date, "wild", line.amount / len(fitting))
+        for name, rows in self.register.contract.items():
+            if self.share(name) is not None:
+                begun, ended = min(row.valid_from for row in rows), max(row.last_day for row in rows)
+                for span in spans:
+                    if begun <= span.last and ended >= span.first:
+                        amounts[name, span]["on_contract"] += NONE
         found = {}
         for (name, span), sums in amounts.items():
             share, volume = self.share(name), expected_volume(self.register.contract[name])
@@ -287,7 +367,6 @@ class Counted:
         low = sum((b[0] if b else s or NONE for b, s in known), NONE)
         high = sum((b[1] if b else s or NONE for b, s in known), NONE)
         chance = sum(told for n in names for gain in self.counted[n] if (told := artefact(gain)) is not None)
-        contracted, realised = self._further(names)
         process = [amount for p in procurements if (amount := self._process_saving(p)) is not None]
         return {
             "procurements": len(names),
@@ -297,8 +376,8 @@ class Counted:
             "enabled_saving_amount": enabled if savings else None,
             "enabled_low_amount": low if savings else None,
             "enabled_high_amount": high if savings else None,
-            "contracted_saving_amount": contracted,
-            "realised_saving_amount": realised,
+            "contracted_saving_amount": self._contracted(names),
+            "realised_saving_amount": self._realised(names),
             "coordination_hours": sum_or_none(
                 Fraction(p.coordination_hours) for p in procurements if p.coordination_hours is not None
             ),
@@ -312,22 +391,28 @@ class Counted:
             "process_saving_amount": sum(process, NONE) if process else None,
         }
 
-    def _further(self, names: list[str]) -> tuple[Fraction | None, Fraction | None]:
-        """The saving if everything expected is bought, and on what has been bought so far."""
-        contracted, realised = [], []
+    def _contracted(self, names: list[str]) -> Fraction | None:
+        """The saving if everything expected is bought."""
+        found = []
         for name in names:
             share = per_krona(self.counted[name]) if self.counted[name] else None
-            own = [c for c, rows in self.register.contract.items() if rows[0].procurement_id == name]
+            own = self.contracts_of[name]
             volumes = [v for c in own if (v := expected_volume(self.register.contract[c])) is not None]
             if share is not None and volumes:
-                contracted.append(share * sum(volumes, NONE))
-            lines = [line.amount for contract in own for line in self.on_contract[contract]]
+                found.append(share * sum(volumes, NONE))
+        return sum_or_none(found)
+
+    def _realised(self, names: list[str]) -> Fraction | None:
+        """The saving on what has been bought so far."""
+        found = []
+        for name in names:
+            share = per_krona(self.counted[name]) if self.counted[name] else None
+            lines = [
+                line.amount for contract in self.contracts_of[name] for line in self.on_contract[contract]
+            ]
             if share is not None and lines:
-                realised.append(share * sum(lines, NONE))
-        return (
-            sum(contracted, NONE) if contracted else None,
-            sum(realised, NONE) if realised else None,
-        )
+                found.append(share * sum(lines, NONE))
+        return sum_or_none(found)
 
     def _process_saving(self, p: Procurement) -> Fraction | None:
         """Procurements that nobody had to make: as many hours as those for one member take on average."""
@@ -383,7 +468,9 @@ class Counted:
         found = {}
         for lesson in self.world.lessons:
             p = self.register.procurement[lesson.procurement_id]
-            ahead = p.announced_date is None or lesson.recorded_date < p.announced_date
+            later = (p.tender_deadline, p.award_date, p.cancelled_date, p.completed_date)
+            begun = p.announced_date or min((day for day in later if day), default=None)
+            ahead = begun is None or lesson.recorded_date < begun
             done = p.completed_date is not None
             bids = bid_count(self.register, p.procurement_id) if done else None
             price = self._price(p.procurement_id) if done else None

@@ -14,7 +14,7 @@ from tests.demonstrations import Published
 PROMISED = {
     "kpi_values", "kpi_catalogue", "kpi_evidence", "published_outcomes", "fct_invoice_line", "off_contract_rates",
     "dim_procurement", "dim_lot", "dim_contract", "dim_supplier", "dim_unit", "dim_member", "dim_category",
-    "dim_period", "savings", "savings_summary", "fct_contract_purchase",
+    "dim_period", "savings", "savings_summary", "savings_parts", "fct_contract_purchase",
     "realised_savings", "coordination_benefit", "missed_coordination", "coordination_comparison", "lessons_learned",
     "lessons_calibration", "savings_target_footing",
     "fct_bid", "fct_requirement", "fct_followup", "environment_levels", "data_quality_summary", "data_quality_issues",

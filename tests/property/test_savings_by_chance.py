@@ -127,6 +127,7 @@ create table working.work.int_record_dimensions as
 select distinct 'procurement' as record_kind, procurement_id as record_id, year as member_code,
     cast(null as varchar) as category_group
 from drawn;
+create table working.work.int_procurement_volumes (procurement_id varchar, expected_volume_amount decimal(18, 2));
 create table procurement.main.dim_period as
 select 'year' as period_type, '2022' as period, date '2022-01-01' as period_start, date '2022-12-31' as period_end;
 """

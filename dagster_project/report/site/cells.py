@@ -124,7 +124,7 @@ class Words:
             basis = f"{basis}; {interval}" if basis else interval
         parts = self.parts.get(figure[:4])
         if parts is not None:
-            told = parts.words(self.reading)
+            told = ", ".join(parts.lines(self.reading))
             basis = f"{basis}; {told}" if basis else told
         return basis
 

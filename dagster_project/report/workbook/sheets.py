@@ -92,6 +92,11 @@ SHEETS = (
         "members_without_alternative desc, supplier_bought_amount desc, contract_id, supplier_id",
     ),
     Sheet("savings_summary", "member_code, category_group, method", where="period = $period"),
+    Sheet(
+        "savings_parts",
+        "kpi_id, member_code <> 'ALL', member_code, category_group <> 'ALL', category_group, part",
+        where="period = $period",
+    ),
     Sheet("savings", "completed_date desc, procurement_id, lot_id, method"),
     Sheet("realised_savings", "realised_saving_amount desc, contract_id, period", where="period = $period"),
     Sheet("coordination_benefit", "level desc, year desc, net_amount desc, procurement_id"),

@@ -35,6 +35,7 @@ CODES = {
     "required_form": "calendar.form",
     "value_source": "value_source",
     "method": "method",
+    "part": "method",
     "measure": "comparison",
     "counts_as": "counts_as",
 }

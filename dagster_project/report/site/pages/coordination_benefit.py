@@ -26,7 +26,7 @@ def _make(work: Work) -> Iterator[Made]:
     parts = parts_of_sums(reading)
     for year in years:
         told = parts.get(("net_coordination_benefit", str(year["year"]), ALL, ALL))
-        year["parts"] = told.words(reading) if told else ""
+        year["parts"] = told.lines(reading) if told else []
         costs = [cost for cost in (year["hours_amount"], year["direct_cost_amount"]) if cost is not None]
         year["cost"] = sum(costs) if costs else None
     missed = _missed(reading)

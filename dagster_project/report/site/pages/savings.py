@@ -41,7 +41,7 @@ def _make(work: Work) -> Iterator[Made]:
             "methods": (*GRADES, ALL),
             "method_name": functools.partial(method, reading),
             "so_far": so_far(reading),
-            "chain": _chain(reading),
+            "chain": _chain(reading, by_year),
             "reasons": _reasons(reading),
             "savings": _largest(reading, latest),
             "contracts": _contracts(reading, latest),
@@ -88,8 +88,8 @@ def _chart(reading: Reading, methods: dict[str, dict[str, Any]]) -> Any:
     )
 
 
-def _chain(reading: Reading) -> list[dict[str, Any]]:
-    """By year: what was enabled, realised and left after coordination, each with its parts; and what was lost."""
+def _chain(reading: Reading, summary: dict[str, dict[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """By year: what was enabled, contracted, realised and net of coordination, each with its parts; what was lost."""
     figures = ", ".join(
         f"max({column}) filter (where kpi_id = '{kpi_id}') as {name}{ending}"
         for name, kpi_id in CHAIN.items()
@@ -113,9 +113,20 @@ def _chain(reading: Reading) -> list[dict[str, Any]]:
     )
     parts = parts_of_sums(reading)
     for row in rows:
+        methods = summary.get(row["period"], {})
+        whole = methods.get(ALL)
+        row["contracted"] = whole["contracted_saving_amount"] if whole else None
+        row["contracted_coverage"] = (
+            whole["contracted_procurements"] / whole["procurements"] if whole else None
+        )
+        row["contracted_parts"] = [
+            f"{method(reading, name)} {reading.formats.amount(methods[name]['contracted_saving_amount'])}"
+            for name in GRADES
+            if name in methods and methods[name]["contracted_saving_amount"] is not None
+        ]
         for name, kpi_id in CHAIN.items():
             told = parts.get((kpi_id, row["period"], ALL, ALL))
-            row[f"{name}_parts"] = told.words(reading) if told else ""
+            row[f"{name}_parts"] = told.lines(reading) if told else []
     return rows
 
 
@@ -155,7 +166,8 @@ def _contracts(reading: Reading, year: str | None) -> list[dict[str, Any]]:
         "select realised.*, held.title from realised_savings as realised "
         "left join (select contract_id, min(title) as title from dim_contract group by contract_id) as held "
         "using (contract_id) where period = ? and saving_share is not null "
-        "order by abs(realised_saving_amount) + coalesce(abs(lost_saving_amount), 0) desc, contract_id limit ?",
+        "order by greatest(abs(contracted_saving_amount), abs(realised_saving_amount) + abs(lost_saving_amount)) desc, "
+        "contract_id limit ?",
         [year, CONTRACTS],
     )
 

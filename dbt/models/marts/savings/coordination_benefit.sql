@@ -14,28 +14,12 @@ participation as (
     select * from {{ ref('int_procurement_participation') }}
 ),
 
-contracts as (
-    select * from {{ ref('dim_contract') }}
-),
-
 purchases as (
     select * from {{ ref('fct_contract_purchase') }}
 ),
 
 volumes as (
-    select
-        procurement_id,
-        sum(volume) as expected_volume_amount
-    from (
-        select
-            procurement_id,
-            contract_id,
-            {{ of_contract('expected_volume_amount') }} as volume
-        from contracts
-        where procurement_id is not null
-        group by procurement_id, contract_id
-    ) as by_contract
-    group by procurement_id
+    select * from {{ ref('int_procurement_volumes') }}
 ),
 
 bought as (

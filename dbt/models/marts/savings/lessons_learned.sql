@@ -41,10 +41,20 @@ joined as (
         procurements.announced_date,
         procurements.completed_date,
         procurements.category_group,
-        -- Before the announcement it could not be known; afterwards it is a comment.
+        -- Before the announcement it could not be known; afterwards it is a comment. Where no announcement is known,
+        -- the first day that comes after one stands for it.
         lessons.kind = 'expectation'
         and coalesce(
-            lessons.recorded_date < procurements.announced_date, procurements.procurement_id is not null
+            lessons.recorded_date < coalesce(
+                procurements.announced_date,
+                least(
+                    procurements.tender_deadline_date,
+                    procurements.award_date,
+                    procurements.cancelled_date,
+                    procurements.completed_date
+                )
+            ),
+            procurements.procurement_id is not null
         ) as is_prediction,
         procurements.bid_count,
         prices.price,

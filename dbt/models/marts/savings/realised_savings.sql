@@ -83,18 +83,41 @@ months as (
     from leaked
 ),
 
-placed as (
+-- A contract that saves is told of in every period in which it could have been used, though nobody bought on it.
+by_period as (
     select
         periods.period_type,
         periods.period,
         periods.period_end,
         months.contract_id,
-        coalesce(sum(months.on_contract_amount), 0) as on_contract_amount,
-        coalesce(sum(months.over_ceiling_amount), 0) as over_ceiling_amount,
-        coalesce(sum(months.wild_amount), 0) as wild_amount
+        months.on_contract_amount,
+        months.over_ceiling_amount,
+        months.wild_amount
     from months
     inner join periods on months.month_end between periods.period_start and periods.period_end
-    group by periods.period_type, periods.period, periods.period_end, months.contract_id
+    union all by name
+    select
+        periods.period_type,
+        periods.period,
+        periods.period_end,
+        known.contract_id
+    from known
+    inner join periods
+        on known.valid_from_date <= periods.period_end and known.until_date >= periods.period_start
+    where known.saving_share is not null
+),
+
+placed as (
+    select
+        period_type,
+        period,
+        period_end,
+        contract_id,
+        coalesce(sum(on_contract_amount), 0) as on_contract_amount,
+        coalesce(sum(over_ceiling_amount), 0) as over_ceiling_amount,
+        coalesce(sum(wild_amount), 0) as wild_amount
+    from by_period
+    group by period_type, period, period_end, contract_id
 ),
 
 cumulated as (

@@ -5,6 +5,10 @@ savings as (
     where is_in_scope and completed_date is not null
 ),
 
+volumes as (
+    select * from {{ ref('int_procurement_volumes') }}
+),
+
 dimensions as (
     select * from {{ ref('int_record_dimensions') }} where record_kind = 'procurement'
 ),
@@ -19,9 +23,12 @@ placed as (
         savings.* exclude (method, category_group), -- noqa: RF02
         unnest(list_distinct(['ALL', coalesce(savings.method, 'ALL')])) as method,
         dimensions.member_code,
-        dimensions.category_group
+        dimensions.category_group,
+        savings.saving_amount / nullif(savings.after_amount, 0) * volumes.expected_volume_amount
+            as contracted_amount
     from savings
     inner join dimensions on savings.procurement_id = dimensions.record_id
+    left join volumes on savings.procurement_id = volumes.procurement_id
 ),
 
 combined as (
@@ -45,6 +52,8 @@ totals as (
         sum(coalesce(combined.low_amount, combined.saving_amount)) as low_amount,
         sum(coalesce(combined.high_amount, combined.saving_amount)) as high_amount,
         count(combined.low_amount) as interval_procurements,
+        sum({{ exact('combined.contracted_amount') }}) as contracted_amount,
+        count(combined.contracted_amount) as contracted_procurements,
         sum(combined.artefact_amount) as artefact_amount,
         sum(combined.saving_amount - coalesce(combined.artefact_amount, 0)) as without_artefact_amount,
         sum(combined.remainder_amount) as remainder_amount,
@@ -72,6 +81,8 @@ select
     cast(low_amount as decimal(18, 2)) as low_amount,
     cast(high_amount as decimal(18, 2)) as high_amount,
     interval_procurements,
+    cast(contracted_amount as decimal(18, 2)) as contracted_saving_amount,
+    contracted_procurements,
     cast(artefact_amount as decimal(18, 2)) as artefact_amount,
     cast(without_artefact_amount as decimal(18, 2)) as without_artefact_amount,
     cast(remainder_amount as decimal(18, 2)) as remainder_amount,
