@@ -178,7 +178,7 @@ class Counted:
                 for cell in cells:
                     row = found[kpi_id, span.kind, span.name, *cell, part]
                     row["amount"] += amount
-                    row[SIZE] += share * sum((gain.before for gain in gains), NONE)
+                    row[SIZE] += abs(share) * sum((gain.before for gain in gains), NONE)
                     if chances:
                         row["artefact_amount"] = (row["artefact_amount"] or 0.0) + float(share) * sum(chances)
 
