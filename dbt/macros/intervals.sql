@@ -92,7 +92,12 @@
     * ({{ sorted }}[cast(ceil({{ rank }}) as bigint)] - {{ sorted }}[cast(floor({{ rank }}) as bigint)])
 {%- endmacro %}
 
-{#- A double as an exact decimal, for sums that must not depend on the order of rows; what no figure reaches is cut off. -#}
-{% macro exact(expression) -%}
-    cast(case when {{ expression }} is not null then greatest(least({{ expression }}, 1e17), -1e17) end as decimal(38, 18))
+{#- A double as an exact decimal, for sums that must not depend on the order of rows; what no figure reaches is cut off.
+    More `decimals` for what is small leave less room for what is large. -#}
+{% macro exact(expression, decimals=18) -%}
+    {%- set limit = '1e' ~ (35 - decimals) -%}
+    cast(
+        case when {{ expression }} is not null then greatest(least({{ expression }}, {{ limit }}), -{{ limit }}) end
+        as decimal(38, {{ decimals }})
+    )
 {%- endmacro %}

@@ -23,7 +23,7 @@ from scipy import stats
 
 from dagster_project.demo.facts import Bid, Contract, Procurement, Target, World
 from dagster_project.demo.figures import NONE, ONE, Register, bid_count
-from dagster_project.demo.gains import Gain, coordination_cost, counted_gains, gains_of
+from dagster_project.demo.gains import METHODS, Gain, coordination_cost, counted_gains, gains_of
 from dagster_project.demo.realised import OUT_OF_SCOPE, per_krona, saving_per_krona
 from dagster_project.demo.scorecard import ALL, Cell, Period, periods
 
@@ -31,9 +31,12 @@ MAYBE_CHANCE = ("not_identified", "rests_on_chance")
 """The verdict on bids alone, unless the interval of what chance leaves over lies beside zero."""
 FEWEST = 5
 """So many on either side, or there is nothing to compare with."""
+SHARES = ("single_bid_share", "review_share", "cancelled_share", "deviation_share", "above_threshold_share")
+"""Measures that are yes or no."""
 HISTORY_YEARS, HISTORY_RECORDS = 3, 10
 SIZE = "size"
-"""In a counted row beside the mart's columns: the sum of the amounts before, which is what chance is a share of."""
+"""In a counted row beside the mart's columns: the sum of the amounts before, which is what chance is a share of; of
+means side by side, the width of the widest interval."""
 Row = dict[str, Any]
 
 
@@ -111,6 +114,31 @@ class Counted:
     @cached_property
     def completed(self) -> list[Procurement]:
         return [p for p, _ in self.register.completed()]
+
+    # savings
+
+    def savings(self) -> dict[tuple[str, str, str], Row]:
+        """By procurement, lot and method: every saving that can be computed, in scope or not."""
+        found = {}
+        for name, gains in self.gains.items():
+            for gain in gains:
+                chance = artefact(gain)
+                low, high = gain.bounds or (None, None)
+                found[name, gain.lot_id or "", gain.method] = {
+                    "evidence_grade": {"basket": "A", "negotiation": "B", "market_price": "C"}[gain.method],
+                    "is_counted": gain in self.counted[name],
+                    "before_amount": gain.before,
+                    "after_amount": gain.after,
+                    "saving_amount": gain.saving,
+                    "low_amount": low,
+                    "high_amount": high,
+                    "artefact_amount": chance,
+                    "remainder_amount": None if chance is None else float(gain.saving) - chance,
+                    "without_winner_amount": mean(gain.others) - gain.after if gain.others else None,  # type: ignore[operator]
+                    "next_bid_amount": min(gain.others) - gain.after if gain.others else None,
+                    SIZE: gain.before,
+                }
+        return found
 
     # savings_summary
 
@@ -376,6 +404,7 @@ class Counted:
             "enabled_saving_amount": enabled if savings else None,
             "enabled_low_amount": low if savings else None,
             "enabled_high_amount": high if savings else None,
+            **{f"{method}_saving_amount": self._by_method(names, method) for method in METHODS},
             "contracted_saving_amount": self._contracted(names),
             "realised_saving_amount": self._realised(names),
             "coordination_hours": sum_or_none(
@@ -390,6 +419,10 @@ class Counted:
             SIZE: sum((self.before(name) for name in names), NONE),
             "process_saving_amount": sum(process, NONE) if process else None,
         }
+
+    def _by_method(self, names: list[str], method: str) -> Fraction | None:
+        """The part of the enabled saving that this method gives."""
+        return sum_or_none(g.saving for name in names for g in self.counted[name] if g.method == method)
 
     def _contracted(self, names: list[str]) -> Fraction | None:
         """The saving if everything expected is bought."""
@@ -437,6 +470,48 @@ class Counted:
             "saving_share_difference_low": low,
             "saving_share_difference_high": high,
         }
+
+    # coordination_comparison
+
+    def comparison(self) -> dict[tuple[str, str], Row]:
+        """By year (and ALL) and measure: what is known of coordinated procurements and of those for one member."""
+        known: dict[tuple[str, str], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+
+        def add(p: Procurement, day: date | None, measure: str, value: float | int | Fraction | None) -> None:
+            coordinated = self.is_coordinated(p)
+            if day is not None and value is not None and (coordinated or self.is_separate(p)):
+                for year in (ALL, str(day.year)):
+                    known[year, measure][0 if coordinated else 1].append(float(value))
+
+        for p in self.completed:
+            day, before = p.completed_date, self.before(p.procurement_id)
+            bids, saving = bid_count(self.register, p.procurement_id), self.saving(p.procurement_id)
+            add(p, day, "bids", bids)
+            add(p, day, "single_bid_share", None if bids is None else int(bids == 1))
+            add(p, day, "review_share", int(p.review_applied_date is not None))
+            add(p, day, "questions", p.questions_count)
+            add(p, day, "lead_time", (day - p.announced_date).days if day and p.announced_date else None)
+            add(p, day, "hours", None if p.coordination_hours is None else Fraction(p.coordination_hours))
+            add(p, day, "saving_share", saving / before if saving is not None and before else None)
+            value = p.estimated_value
+            add(p, day, "estimated_value", None if value is None else Fraction(value) / 1_000_000)
+            add(p, day, "above_threshold_share", int(p.above_threshold))
+        for p in self.register.scoped():
+            ended = p.cancelled_date or p.completed_date
+            add(p, ended, "cancelled_share", int(p.cancelled_date is not None))
+        for followup in self.world.contract_followups:
+            rows = self.register.contract.get(followup.contract_id)
+            of = self.register.procurement.get(rows[0].procurement_id or "") if rows else None
+            if of is not None and self.register.in_scope(of):
+                add(of, followup.followup_date, "quality_score", followup.quality_score)
+                deviation = followup.deviation_found
+                add(
+                    of,
+                    followup.followup_date,
+                    "deviation_share",
+                    None if deviation is None else int(deviation),
+                )
+        return {key: _sides(*sides, is_share=key[1] in SHARES) for key, sides in known.items()}
 
     # missed_coordination
 
@@ -707,6 +782,40 @@ def mean(values: Iterable[Any]) -> Fraction | None:
     """The mean, None of nothing."""
     found = [Fraction(value) for value in values]
     return sum(found, NONE) / len(found) if found else None
+
+
+def _sides(ours: list[float], theirs: list[float], *, is_share: bool) -> Row:
+    """Both sides with their intervals (Wilson's of a share, Student's of a mean), and the difference with its own."""
+    row: Row = {SIZE: 0.0}
+    center, ends = [], []
+    for side, values in (("coordinated", ours), ("separate", theirs)):
+        low, high = _interval(values, is_share=is_share)
+        center.append(float(np.mean(values)) if values else None)
+        ends.append((low, high))
+        row[SIZE] = max(row[SIZE], high - low if low is not None else 0.0)
+        row |= {f"{side}_records": len(values), f"{side}_value": center[-1]}
+        row |= {f"{side}_low": low, f"{side}_high": high}
+    row |= {"difference": None, "difference_low": None, "difference_high": None}
+    a, b = center
+    if a is not None and b is not None:
+        row["difference"] = a - b
+        (a_low, a_high), (b_low, b_high) = ends
+        if None not in (a_low, b_low):
+            row["difference_low"] = a - b - math.hypot(a - a_low, b_high - b)
+            row["difference_high"] = a - b + math.hypot(a_high - a, b - b_low)
+    return row
+
+
+def _interval(values: list[float], *, is_share: bool) -> tuple[Any, Any]:
+    if is_share and values:
+        n, share, z = len(values), float(np.mean(values)), float(stats.norm.ppf(0.975))
+        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        width = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+        return middle - width, middle + width
+    if len(values) < FEWEST:
+        return None, None
+    width = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return float(np.mean(values)) - width, float(np.mean(values)) + width
 
 
 def sum_or_none(values: Iterable[Fraction]) -> Fraction | None:

@@ -159,6 +159,18 @@ def test_missed_coordination_stands_with_its_reasons_and_is_counted_three_ways(
     assert f'href="internkontroll-samordning-{AS_OF}.xlsx"' in html
 
 
+def test_missed_coordination_stands_beside_what_could_be_coordinated(release: Published) -> None:
+    beside = release.table(
+        """
+        select procurement_id, category_code, potential_members, potential_member_codes, missed.next_common_date,
+            potential.members, potential.member_codes, potential.next_common_date as date
+        from missed_coordination as missed left join coordination_potential as potential using (category_code)
+        """
+    )
+    assert beside["potential_members"].null_count() < beside.height
+    assert [row for row in beside.iter_rows() if row[2:5] != row[5:8]] == []
+
+
 def test_the_list_for_internal_control_has_every_row_and_its_counts(
     release: Published, reports: Path
 ) -> None:

@@ -85,7 +85,8 @@ def years(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     connection = build.connect(workspace)
     found = connection.sql(
         "select summary.*, split_part(summary.member_code, '|', 1) as market, savings.spread_share, "
-        "savings.without_winner_amount, savings.next_bid_amount from savings_summary as summary "
+        "savings.without_winner_amount, savings.next_bid_amount, savings.remainder_low_amount as lot_low_amount, "
+        "savings.remainder_high_amount as lot_high_amount from savings_summary as summary "
         "left join savings on savings.procurement_id = 'worked' and summary.member_code = 'worked' "
         "where summary.method = 'market_price'"
     ).pl()
@@ -170,5 +171,7 @@ def test_a_worked_example_comes_out(years: pl.DataFrame) -> None:
     assert float(worked["spread_share"]) == pytest.approx(0.1508, abs=1e-4)
     assert float(worked["artefact_amount"]) == pytest.approx(1169.11 - 994.8, abs=0.05)
     assert float(worked["remainder_amount"]) == pytest.approx(994.8 - 1000, abs=0.05)
+    assert worked["lot_low_amount"] == worked["remainder_low_amount"] < worked["remainder_amount"]
+    assert worked["lot_high_amount"] == worked["remainder_high_amount"] > worked["remainder_amount"]
     assert float(worked["without_winner_amount"]) == pytest.approx(225.48, abs=0.01)
     assert float(worked["next_bid_amount"]) == pytest.approx(105.17, abs=0.01)

@@ -31,9 +31,9 @@ counted as (
         case when count(high_amount) = count(*) then sum(high_amount) end as high_amount,
         sum(artefact_amount) as artefact_amount,
         sum(remainder_amount) as remainder_amount,
-        -- Large numbers: squared errors in millions of kronor.
+        -- Large numbers: squared errors in millions of kronor. The fourth power of an error of a krona is 1e-24 of them.
         sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 2)') }}) as remainder_squares,
-        sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 4) / (bid_count - 2)') }})
+        sum({{ exact('pow(cast(remainder_error_amount as double) / 1e6, 4) / (bid_count - 2)', 26) }})
             as remainder_doubts
     from savings
     where is_counted

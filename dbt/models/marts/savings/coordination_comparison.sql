@@ -94,17 +94,17 @@ totals as (
     group by measure, year, is_coordinated
 ),
 
--- A mean of fewer than two says nothing of its spread.
+-- A mean of fewer than five says too little of its spread.
 intervals as (
     select
         *,
         case
             when is_share then {{ wilson('mean', 'n', '-') }}
-            when n > 1 then mean - {{ t_quantile('n - 1') }} * sqrt(greatest(square - pow(mean, 2), 0) / (n - 1))
+            when n >= 5 then mean - {{ t_quantile('n - 1') }} * sqrt(greatest(square - pow(mean, 2), 0) / (n - 1))
         end as low,
         case
             when is_share then {{ wilson('mean', 'n', '+') }}
-            when n > 1 then mean + {{ t_quantile('n - 1') }} * sqrt(greatest(square - pow(mean, 2), 0) / (n - 1))
+            when n >= 5 then mean + {{ t_quantile('n - 1') }} * sqrt(greatest(square - pow(mean, 2), 0) / (n - 1))
         end as high
     from totals
 ),
