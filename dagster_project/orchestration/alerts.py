@@ -170,7 +170,8 @@ def _tell_what_is_wrong(alert: Alert, state: _State, workspace: Workspace) -> No
     if before is None or before.cause != alert.cause:
         since = before.since if before else now
         state.wrong = before = _Wrong(cause=alert.cause, since=since)
-    is_told = before.told_at is not None and now - before.told_at < AGAIN_AFTER
+    # What was told in the future was told by a clock that was wrong, and is told again.
+    is_told = before.told_at is not None and timedelta(0) <= now - before.told_at < AGAIN_AFTER
     if not is_told and _send(alert, state.channels, workspace):
         before.told_at = now
 

@@ -203,6 +203,17 @@ def test_what_breaks_a_step_of_a_daemon_s_run_is_told_and_kept(
     assert [run.ending for run in history.last(workspace, 5)] == ["failed"]
 
 
+def test_runs_that_could_not_begin_are_let_go_of_as_well(
+    workspace: Workspace, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_project.orchestration.resource.prune", lambda found: prune(found, keep=2))
+    workspace.settings_file.write_text("organisation: [", encoding="utf-8")
+    job = defs.resolve_job_def("refresh")
+    for _ in range(4):
+        assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    assert len(instance.get_runs()) <= 3  # the last one had not ended when it let the others go
+
+
 def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:
     run = instance.get_run_by_id(run_id)
     assert run is not None
