@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 
 from dagster_project.flow.refresh import Refresh
 from dagster_project.orchestration import alerts
-from dagster_project.orchestration.output import kept_off_screen
+from dagster_project.orchestration.output import kept_off_screen, persons_masked
 from dagster_project.orchestration.retention import prune
 from dagster_project.report import fault
 from dagster_project.settings import data_folder
@@ -41,6 +41,7 @@ class RefreshResource(dg.ConfigurableResource):
         as_of = date.fromisoformat(self.as_of) if self.as_of else None
         try:
             with (
+                persons_masked(),
                 alerts.watching(workspace),
                 Refresh(workspace, as_of, self.accept_quarantine, wait=True) as run,
                 kept_off_screen(workspace),
