@@ -23,6 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from dagster_project.flow.values.identity import mask
 from dagster_project.messages import message
 from dagster_project.settings import Workspace
 
@@ -182,7 +183,8 @@ class FolderLock:
 
     def _say_who(self, descriptor: int) -> None:
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        words = asdict(Holder(os.getpid(), socket.gethostname(), since, self._command))
+        # A reason or a file that was typed may hold somebody's number, and stays here when the holder is killed.
+        words = asdict(Holder(os.getpid(), socket.gethostname(), since, mask(self._command)))
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(words, ensure_ascii=False).encode(), 0)

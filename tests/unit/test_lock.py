@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.flow.lock import FolderLock, LockHeld, LockUnavailable
+from dagster_project.flow.lock import LOCK_FILE, FolderLock, LockHeld, LockUnavailable
 from dagster_project.settings import Workspace
+from tests.persons import found_in_text, invent
 
 HOLD = """
 import sys, time
@@ -55,6 +56,15 @@ def test_a_second_process_is_told_who_holds_the_folder(workspace: Workspace) -> 
     finally:
         process.kill()
         process.communicate()
+
+
+def test_what_was_typed_is_told_without_personal_numbers(workspace: Workspace) -> None:
+    person = next(invent(3))
+    command = f"mattstock reopen 2021 --reason '{person.day}-{person.last} rang'"
+    with FolderLock(workspace, command=command):
+        told = (workspace.warehouse / LOCK_FILE).read_text(encoding="utf-8")
+    assert "--reason" in told
+    assert found_in_text(told, {person.ten}) == set()
 
 
 def test_a_dead_holder_does_not_block(workspace: Workspace) -> None:
