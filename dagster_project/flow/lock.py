@@ -23,7 +23,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from dagster_project.flow.values.identity import mask
 from dagster_project.messages import message
 from dagster_project.settings import Workspace
 
@@ -105,7 +104,9 @@ class FolderLock:
         self._folder = workspace.root
         self._path = workspace.warehouse / LOCK_FILE
         self._wait = wait
-        self._command = command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        # No more than the command's name: a reason that was typed may hold somebody's number, and stays in the file
+        # when the holder is killed.
+        self._command = command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
         self._on_wait = on_wait
 
     def __enter__(self) -> Self:
@@ -183,8 +184,7 @@ class FolderLock:
 
     def _say_who(self, descriptor: int) -> None:
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        # A reason or a file that was typed may hold somebody's number, and stays here when the holder is killed.
-        words = asdict(Holder(os.getpid(), socket.gethostname(), since, mask(self._command)))
+        words = asdict(Holder(os.getpid(), socket.gethostname(), since, self._command))
         try:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(words, ensure_ascii=False).encode(), 0)
