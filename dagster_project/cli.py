@@ -38,7 +38,9 @@ class PlainError(click.ClickException):
     exit_code = EXIT_OTHER
 
     def show(self, file: Any = None) -> None:
-        click.echo(self.message, err=True)
+        from dagster_project.flow.values.identity import mask
+
+        click.echo(mask(self.message), err=True)
 
 
 def _date(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
@@ -460,7 +462,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "mattstock"
-        click.echo(message("cli.usage", reason=error.format_message(), command=command), err=True)
+        from dagster_project.flow.values.identity import mask
+
+        click.echo(mask(message("cli.usage", reason=error.format_message(), command=command)), err=True)
         sys.exit(EXIT_OTHER)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_OTHER)

@@ -6,6 +6,7 @@ The search knows nothing of how the program finds such numbers: it looks for the
 from __future__ import annotations
 
 import gzip
+import html
 import random
 import re
 import sqlite3
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from urllib.parse import unquote
 
 import duckdb
 
@@ -102,16 +104,29 @@ def within(person: Person) -> list[str]:
 # -- the search ---------------------------------------------------------------------------------------------------
 
 _JOINT = r"(?:[-+ ._/\s\u00a0\u00ad\u2000-\u2015\u202f\u2212\uff0d]|\\xa0|\\u[0-9a-f]{4})"
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
+_QUOTED = re.compile(r"%[0-9A-F]{2}")
 _LIKE_ONE = re.compile(
     rf"(?=(\d\d){_JOINT}?([01]\d){_JOINT}?(\d\d){_JOINT}{{0,3}}([\d{LETTERS}{LETTERS.lower()}]\d\d\d))"
 )
 
 
 def found_in_text(text: str, planted: Set[str]) -> set[str]:
-    """The planted numbers (ten signs each) that stand in a text, however written."""
+    """The planted numbers (ten signs each) that stand in a text, however written, also as JSON, HTML or an address
+    writes signs beyond ASCII.
+    """
+    if "\\u" in text:
+        text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    if "&#" in text or "&nbsp" in text:
+        text = html.unescape(text)
+    found = _numbers_in(text) & planted
+    return found | (_numbers_in(unquote(text)) & planted if _QUOTED.search(text) else set())
+
+
+def _numbers_in(text: str) -> set[str]:
     if not text.isascii():
         text = "".join(str(int(sign)) if sign.isdecimal() else sign for sign in text)
-    return {"".join(match).upper() for match in _LIKE_ONE.findall(text)} & planted
+    return {"".join(match).upper() for match in _LIKE_ONE.findall(text)}
 
 
 def found_below(folder: Path, planted: Set[str]) -> dict[str, set[str]]:
@@ -131,6 +146,9 @@ def found_below(folder: Path, planted: Set[str]) -> dict[str, set[str]]:
 def _texts_of(path: Path) -> Iterator[str]:
     content = path.read_bytes()
     yield content.decode("utf-8", "replace")
+    if content.startswith(b"%PDF"):
+        for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL):
+            yield _unpacked(stream)
     if path.suffix == ".gz":
         yield gzip.decompress(content).decode("utf-8", "replace")
     if zipfile.is_zipfile(path):

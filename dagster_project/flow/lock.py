@@ -104,7 +104,9 @@ class FolderLock:
         self._folder = workspace.root
         self._path = workspace.warehouse / LOCK_FILE
         self._wait = wait
-        self._command = command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        # No more than the command's name: a reason that was typed may hold somebody's number, and stays in the file
+        # when the holder is killed.
+        self._command = command or " ".join([Path(sys.argv[0]).name, *sys.argv[1:2]])
         self._on_wait = on_wait
 
     def __enter__(self) -> Self:

@@ -46,7 +46,7 @@ from dagster_project.flow.values.words import enum_words, only_crosses
 from dagster_project.messages import message
 from dagster_project.settings import Settings, SettingsError, Workspace
 
-PARSER_VERSION = "5"
+PARSER_VERSION = "6"
 SHEET = "_sheet"
 MAX_UNKNOWN_COLUMNS = 200
 SHOWN_CHARACTERS = 1000

@@ -98,6 +98,7 @@ class Refresh:
         self.workspace = workspace
         self.settings: Settings = load_settings(workspace.settings_file)
         self.as_of = as_of or datetime.now(ZoneInfo(self.settings.timezone)).date()
+        self._is_as_of_the_clock = as_of is None
         self.accept_quarantine = accept_quarantine
         self.may_publish = may_publish
         self.started = datetime.now(UTC)
@@ -127,7 +128,9 @@ class Refresh:
         try:
             if self.may_publish:
                 history.begin(self.workspace, self.run_id, self.started)
-            _refuse_newer(releases.current(self.workspace))
+            in_force = releases.current(self.workspace)
+            _refuse_newer(in_force)
+            self._refuse_a_clock_gone_back(in_force)
             releases.clean_leftovers(self.workspace)
             clear_scratch(self.workspace)
             with self.timed("deliveries"):
@@ -385,6 +388,16 @@ class Refresh:
         return self.rejected
 
     # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _refuse_a_clock_gone_back(self, in_force: releases.Release | None) -> None:
+        # A machine whose battery died believes that it is 1970, and would publish that nothing has happened yet.
+        if in_force is None or not self._is_as_of_the_clock:
+            return
+        made = in_force.released_at.astimezone(ZoneInfo(self.settings.timezone)).date()
+        if self.as_of < made:
+            raise releases.PublishError(
+                "release.clock_gone_back", release=in_force.release_id, made=made, today=self.as_of
+            )
 
     @property
     def _delivered(self) -> frozenset[tuple[str, str]]:

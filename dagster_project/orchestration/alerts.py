@@ -71,6 +71,7 @@ class _Channels(BaseModel):
     organisation: str
     name: str
     language: str
+    timezone: str
     alerts: Alerts
 
 
@@ -103,8 +104,8 @@ def ended(refresh: Refresh) -> None:
     elif refresh.ending == "held_back":
         _tell_what_is_wrong(words.held_back(refresh, release), state, workspace)
     elif state.wrong is not None:
-        since = f"{state.wrong.since:%Y-%m-%d %H:%M} UTC"
-        if _send(words.works_again(refresh, release, since, cut_short), state.channels, workspace):
+        alert = words.works_again(refresh, release, state.wrong.since, cut_short)
+        if _send(alert, state.channels, workspace):
             state.wrong = None
     _remind(refresh, release, state)
     _write(state, workspace)
@@ -136,7 +137,7 @@ def killed(workspace: Workspace) -> bool:
                 return False
             state.killed = cut_short.run_id
             if channels is not None:
-                alert = words.killed(cut_short, channels.name, channels.language)
+                alert = words.killed(cut_short, channels.name, channels.language, channels.timezone)
                 _tell_what_is_wrong(alert, state, workspace)
             _write(state, workspace)
             return True
@@ -170,7 +171,8 @@ def _tell_what_is_wrong(alert: Alert, state: _State, workspace: Workspace) -> No
     if before is None or before.cause != alert.cause:
         since = before.since if before else now
         state.wrong = before = _Wrong(cause=alert.cause, since=since)
-    is_told = before.told_at is not None and now - before.told_at < AGAIN_AFTER
+    # What was told in the future was told by a clock that was wrong, and is told again.
+    is_told = before.told_at is not None and timedelta(0) <= now - before.told_at < AGAIN_AFTER
     if not is_told and _send(alert, state.channels, workspace):
         before.told_at = now
 
@@ -191,6 +193,7 @@ def _channels(settings: Settings) -> _Channels:
         organisation=settings.organisation,
         name=settings.display_name,
         language=settings.language,
+        timezone=settings.timezone,
         alerts=settings.alerts,
     )
 

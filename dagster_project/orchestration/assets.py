@@ -17,6 +17,7 @@ from dagster_project.flow.validate import Verdict
 from dagster_project.messages import message
 from dagster_project.orchestration import metadata
 from dagster_project.orchestration.dbt_project import MANIFEST, Translator, building, manifest
+from dagster_project.orchestration.output import persons_masked
 from dagster_project.orchestration.resource import RefreshResource
 from dagster_project.report.render import render
 
@@ -47,15 +48,16 @@ MARTS_GATE = dg.AssetKey("marts_gate")
 )
 def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
     """Files read and standardised, per source and foreign format; nothing at all when there is nothing to do."""
-    if refresh.run.nothing_to_do():
-        return
-    refresh.run.prepare()
-    for name in (*_CONTRACTS, *ADAPTERS):
-        files = refresh.run.parse(name)
-        yield dg.MaterializeResult(
-            asset_key=["parsed", name],
-            metadata=metadata.of_parsed(files),
-        )
+    with persons_masked():
+        if refresh.run.nothing_to_do():
+            return
+        refresh.run.prepare()
+        for name in (*_CONTRACTS, *ADAPTERS):
+            files = refresh.run.parse(name)
+            yield dg.MaterializeResult(
+                asset_key=["parsed", name],
+                metadata=metadata.of_parsed(files),
+            )
 
 
 @dg.multi_asset(
@@ -76,12 +78,13 @@ def parsed(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
 )
 def reconciled(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
     """Every row's fate, decided with all deliveries side by side."""
-    names = list(refresh.run.reconcile())
-    outcome = refresh.run.reconciled
-    assert outcome is not None
-    for name in names:
-        mine = [count for count in outcome.files if count.source == name]
-        yield dg.MaterializeResult(asset_key=["reconciled", name], metadata=metadata.of_reconciled(mine))
+    with persons_masked():
+        names = list(refresh.run.reconcile())
+        outcome = refresh.run.reconciled
+        assert outcome is not None
+        for name in names:
+            mine = [count for count in outcome.files if count.source == name]
+            yield dg.MaterializeResult(asset_key=["reconciled", name], metadata=metadata.of_reconciled(mine))
 
 
 @dg.multi_asset(
@@ -111,27 +114,29 @@ def reconciled(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any]]:
 )
 def arrivals_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Great Expectations on what arrived; nothing is delivered to dbt when it says stop."""
-    verdicts = refresh.run.judge_arrivals()
-    yield dg.MaterializeResult(asset_key=ARRIVALS_GATE, metadata=metadata.of_gate(verdicts))
-    if refresh.run.ending != "stopped":
-        for name in _CONTRACTS:
-            yield dg.MaterializeResult(asset_key=["delivered", name])
-    yield from _checks(verdicts, ARRIVALS_GATE)
+    with persons_masked():
+        verdicts = refresh.run.judge_arrivals()
+        yield dg.MaterializeResult(asset_key=ARRIVALS_GATE, metadata=metadata.of_gate(verdicts))
+        if refresh.run.ending != "stopped":
+            for name in _CONTRACTS:
+                yield dg.MaterializeResult(asset_key=["delivered", name])
+        yield from _checks(verdicts, ARRIVALS_GATE)
 
 
 @dbt_assets(manifest=manifest(), dagster_dbt_translator=Translator(), name="dbt")
 def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> Iterator[Any]:
     """Staging, intermediate and marts."""
-    run = refresh.run
-    with run.timed("dbt"):
-        invocation = building(run.open_for_dbt(), context)
-        total = len(context.selected_asset_keys)
-        built = 0
-        for event in invocation.stream():
-            if isinstance(event, dg.Output | dg.AssetMaterialization):
-                built += 1
-                run.progress(message("cli.progress.dbt", run.settings.language), built, total)
-            yield event
+    with persons_masked():
+        run = refresh.run
+        with run.timed("dbt"):
+            invocation = building(run.open_for_dbt(), context)
+            total = len(context.selected_asset_keys)
+            built = 0
+            for event in invocation.stream():
+                if isinstance(event, dg.Output | dg.AssetMaterialization):
+                    built += 1
+                    run.progress(message("cli.progress.dbt", run.settings.language), built, total)
+                yield event
 
 
 @dg.asset(
@@ -145,15 +150,17 @@ def dbt_models(context: dg.AssetExecutionContext, refresh: RefreshResource) -> I
 )
 def marts_gate(refresh: RefreshResource) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Great Expectations on the candidate; nothing is published when it says stop."""
-    verdicts = refresh.run.judge_marts(MANIFEST)
-    yield dg.MaterializeResult(asset_key=MARTS_GATE, metadata=metadata.of_gate(verdicts))
-    yield from _checks(verdicts, MARTS_GATE)
+    with persons_masked():
+        verdicts = refresh.run.judge_marts(MANIFEST)
+        yield dg.MaterializeResult(asset_key=MARTS_GATE, metadata=metadata.of_gate(verdicts))
+        yield from _checks(verdicts, MARTS_GATE)
 
 
 @dg.asset(group_name="h_release", deps=[MARTS_GATE])
 def release(refresh: RefreshResource) -> dg.MaterializeResult[Any]:
     """The release, put in force by one swap."""
-    return dg.MaterializeResult(metadata=metadata.of_release(refresh.run.publish(render)))
+    with persons_masked():
+        return dg.MaterializeResult(metadata=metadata.of_release(refresh.run.publish(render)))
 
 
 def _checks(verdicts: list[Verdict], key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
@@ -166,10 +173,5 @@ def _checks(verdicts: list[Verdict], key: dg.AssetKey) -> Iterator[dg.AssetCheck
                 asset_key=key,
                 passed=verdict.success or waived,
                 severity=dg.AssetCheckSeverity.ERROR if verdict.blocking else dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "expected": verdict.expected,
-                    "observed": verdict.observed,
-                    "examples": verdict.examples,
-                    "waived": waived,
-                },
+                metadata=metadata.of_check(verdict, waived),
             )

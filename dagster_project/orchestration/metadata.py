@@ -64,12 +64,24 @@ def of_gate(verdicts: Sequence[Verdict]) -> Shown:
         for verdict in failed
         if verdict.kind == "judgement"
     ]
-    return {
+    shown: Shown = {
         "expectations": dg.MetadataValue.int(len(verdicts)),
         "failed": dg.MetadataValue.int(len(failed)),
         "stopping": dg.MetadataValue.int(len(stopping(verdicts))),
-        "failed_judgements": _table(("judgement", "stops", "observed", "to_do"), rows),
     }
+    if rows:
+        shown["failed_judgements"] = _table(("judgement", "stops", "observed", "to_do"), rows)
+    return shown
+
+
+def of_check(verdict: Verdict, waived: bool) -> dict[str, str | bool]:
+    """What one judgement expected and found; where it did not hold, what to do."""
+    shown: dict[str, str | bool] = {"expected": verdict.expected, "observed": verdict.observed}
+    if not verdict.success:
+        shown |= {"to_do": verdict.mend_sv, "waived": waived}
+    if verdict.examples:
+        shown["examples"] = verdict.examples
+    return shown
 
 
 def of_release(release: Release | None) -> Shown:

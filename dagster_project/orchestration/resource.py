@@ -12,7 +12,7 @@ from pydantic import PrivateAttr
 
 from dagster_project.flow.refresh import Refresh
 from dagster_project.orchestration import alerts
-from dagster_project.orchestration.output import kept_off_screen
+from dagster_project.orchestration.output import kept_off_screen, persons_masked
 from dagster_project.orchestration.retention import prune
 from dagster_project.report import fault
 from dagster_project.settings import data_folder
@@ -39,19 +39,23 @@ class RefreshResource(dg.ConfigurableResource):
             return
         workspace = data_folder(Path(self.data) if self.data else None)
         as_of = date.fromisoformat(self.as_of) if self.as_of else None
-        with (
-            alerts.watching(workspace),
-            Refresh(workspace, as_of, self.accept_quarantine, wait=True) as run,
-            kept_off_screen(workspace),
-        ):
-            self._run = run
-            yield self
-            if run.ending is not None:
-                alerts.ended(run)
-            elif isinstance(self._fault, Exception):
-                if fault.foreseen(self._fault, workspace) is None:
-                    fault.keep(workspace, self._fault)
-                alerts.failed(workspace, self._fault)
+        try:
+            with (
+                persons_masked(),
+                alerts.watching(workspace),
+                Refresh(workspace, as_of, self.accept_quarantine, wait=True) as run,
+                kept_off_screen(workspace),
+            ):
+                self._run = run
+                yield self
+                if run.ending is not None:
+                    alerts.ended(run)
+                elif isinstance(self._fault, Exception):
+                    if fault.foreseen(self._fault, workspace) is None:
+                        fault.keep(workspace, self._fault)
+                    alerts.failed(workspace, self._fault)
+        finally:
+            # Also after a run that could not begin: settings that are wrong for a year are a run of each night.
             if context.instance is not None:
                 prune(context.instance)
 

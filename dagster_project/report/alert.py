@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -45,7 +47,12 @@ class Alert:
 def stopped(refresh: Refresh, release: str | None) -> Alert:
     """The checks stopped the run; `release` is the one that stays in force."""
     language = refresh.settings.language
-    lines = [message("alert.stopped.text", language, run=refresh.run_id, release=release or "–"), ""]
+    stands = (
+        message("alert.stopped.stands", language, release=release)
+        if release
+        else message("alert.stopped.never", language)
+    )
+    lines = [message("alert.stopped.text", language, run=refresh.run_id, stands=stands), ""]
     causes = []
     for verdict in validate.stopping(refresh.verdicts):
         mend = verdict.mend_sv if language == "sv" else verdict.mend_en
@@ -101,30 +108,29 @@ def failed(error: Exception, workspace: Workspace, name: str, language: str) -> 
     )
 
 
-def killed(run: PastRun, name: str, language: str) -> Alert:
+def killed(run: PastRun, name: str, language: str, timezone: str) -> Alert:
     """A run began and never ended."""
     return Alert(
         kind="failed",
         subject=message("alert.failed.subject", language, name=name),
-        text=message("alert.failed.text", language, what=never_ended(run, language)),
+        text=message("alert.failed.text", language, what=never_ended(run, language, timezone)),
         cause=_digest(["killed", run.run_id]),
         run_id=run.run_id,
     )
 
 
-def never_ended(run: PastRun, language: str) -> str:
+def never_ended(run: PastRun, language: str, timezone: str) -> str:
     """That a run began and was cut short, in words."""
-    return message("alert.killed", language, run=run.run_id, started=f"{run.started:%Y-%m-%d %H:%M} UTC")
+    return message("alert.killed", language, run=run.run_id, started=_clock(run.started, timezone))
 
 
-def works_again(refresh: Refresh, release: str | None, since: str, cut_short: PastRun | None) -> Alert:
+def works_again(refresh: Refresh, release: str | None, since: datetime, cut_short: PastRun | None) -> Alert:
     """The run went well after one that did not."""
-    language = refresh.settings.language
-    lines = [
-        message("alert.works_again.text", language, run=refresh.run_id, release=release or "–", since=since)
-    ]
+    language, timezone = refresh.settings.language, refresh.settings.timezone
+    told = {"run": refresh.run_id, "release": release or "–", "since": _clock(since, timezone)}
+    lines = [message("alert.works_again.text", language, **told)]
     if cut_short is not None:
-        lines += ["", never_ended(cut_short, language)]
+        lines += ["", never_ended(cut_short, language, timezone)]
     return Alert(
         kind="works_again",
         subject=message("alert.works_again.subject", language, name=refresh.settings.display_name),
@@ -197,6 +203,11 @@ def _rule(
                 places["target"] = reference.to
                 places["target_sv"] = refresh.contracts[reference.to].name_sv
     return outline(key, language, **places)
+
+
+def _clock(moment: datetime, timezone: str) -> str:
+    """A moment as a clock on the wall shows it where the organisation is."""
+    return f"{moment.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
 
 
 def _digest(parts: Sequence[str]) -> str:

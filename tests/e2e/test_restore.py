@@ -101,9 +101,10 @@ def test_without_the_key_the_doctor_says_what_is_lost(restored: Workspace, matts
     shutil.rmtree(restored.secrets)
     missing = mattstock("doctor", "--data", restored.root)
     assert missing.returncode == 1
-    assert "pseudonym.key saknas" in " ".join(missing.stdout.split())
+    # A long path is folded wherever the line ends.
+    assert "pseudonym.keysaknas" in "".join(missing.stdout.split())
     pseudonym_key(restored)  # as a run does that finds none
     other = mattstock("doctor", "--data", restored.root)
     assert other.returncode == 1
     assert "gjord med en annan nyckel" in " ".join(other.stdout.split())
-    assert in_force(restored).release_id in other.stdout
+    assert in_force(restored).release_id in "".join(other.stdout.split())

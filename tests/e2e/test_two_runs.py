@@ -52,7 +52,7 @@ def test_the_second_leaves_with_code_3_or_waits_and_gets_the_folder_when_the_fir
             f"process {first.pid}",
             socket.gethostname(),
             str(holder["since"]),
-            "run --data",
+            "cli.py run",
             "--wait",
         ):
             assert words in second.stderr

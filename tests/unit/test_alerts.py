@@ -82,6 +82,7 @@ def test_a_stop_is_told_once_with_file_column_rule_and_count_and_then_that_it_wo
     assert "kolumn procurement_id, antal rader 3" in text
     assert "finns inte i" in text
     assert "participants: 3 rader" in text
+    assert "ingen publicering har gjorts än" in text
     for value in (PERSON, REAL_PERSON, "P9", "P8"):
         assert value not in text
     [posted] = hook.posts
@@ -116,10 +117,12 @@ def test_a_stop_is_told_again_when_its_cause_changes_and_when_a_day_has_passed(
     assert "raw/participants/y.csv" in mail.mails[1].get_content()
     state = workspace.warehouse / alerts.STATE_FILE
     memory = json.loads(state.read_text(encoding="utf-8"))
-    memory["wrong"]["told_at"] = (datetime.now(UTC) - timedelta(hours=25)).isoformat()
-    state.write_text(json.dumps(memory), encoding="utf-8")
-    run(workspace)
-    assert len(mail.mails) == 3
+    # A run of the next night, a few minutes earlier than the last; and a clock that was far ahead then.
+    for number, ago in enumerate((timedelta(hours=23, minutes=50), -timedelta(days=400)), start=3):
+        memory["wrong"]["told_at"] = (datetime.now(UTC) - ago).isoformat()
+        state.write_text(json.dumps(memory), encoding="utf-8")
+        run(workspace)
+        assert len(mail.mails) == number
 
 
 def test_a_rejected_file_is_told_without_what_stands_in_it(workspace: Workspace, mail: MailServer) -> None:
@@ -172,11 +175,12 @@ def test_a_run_that_never_ended_is_told_once_and_the_next_says_that_it_works_aga
     workspace: Workspace, mail: MailServer
 ) -> None:
     run(workspace, "published")
-    history.begin(workspace, "20221231T010000Z-dead", datetime.now(UTC))
+    history.begin(workspace, "20260701T233000Z-dead", datetime(2026, 7, 1, 23, 30, tzinfo=UTC))
     alerts.killed(workspace)
     alerts.killed(workspace)
     [one] = mail.mails
-    assert "20221231T010000Z-dead" in one.get_content()
+    # By the clock on the wall in Stockholm.
+    assert "20260701T233000Z-dead började 2026-07-02 01:30 och avslutades aldrig" in one.get_content()
     run(workspace, "published")
     assert subjects(mail)[1:] == ["Måttstock, Provorganisationen: det fungerar igen"]
 

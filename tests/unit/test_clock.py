@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,8 +13,10 @@ import pytest
 
 from dagster_project.flow.ingest import deliveries
 from dagster_project.flow.publish import ReleaseFacts, build_candidate, put_in_force
+from dagster_project.flow.refresh import Refresh
 from dagster_project.flow.releases import Release, current, releases, rollback
 from dagster_project.settings import Retention, Settings, Workspace
+from tests.deliveries import deliver
 
 NOW = datetime(2026, 11, 21, 6, 45, tzinfo=UTC)
 AHEAD = datetime(2091, 1, 1, tzinfo=UTC)  # a battery was changed
@@ -77,6 +81,40 @@ def test_two_releases_in_one_second_have_names_in_their_order(workspace: Workspa
     made = [publish(workspace, NOW, number).release_id for number in (9, 1)]
     assert made == sorted(made)
     assert [release.release_id for release in releases(workspace)] == made
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_run_whose_clock_has_gone_back_leaves_the_release_and_says_what_to_do(
+    workspace: Workspace, command: str
+) -> None:
+    deliver(workspace.root, {})
+    ahead = publish(workspace, AHEAD, 1)
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster_project.cli", command, "--data", str(workspace.root)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    for words in ("2091-01-01", ahead.release_id, "Ställ klockan", "Set the clock", "--as-of"):
+        assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert current(workspace) == ahead
+
+
+def test_with_a_date_of_its_own_a_run_needs_no_clock(workspace: Workspace) -> None:
+    deliver(workspace.root, {})
+    publish(workspace, AHEAD, 1)
+    with Refresh(workspace, date(2022, 12, 31)) as refresh:
+        assert refresh.deliveries
+
+
+def test_the_day_of_the_release_is_no_day_gone_back(workspace: Workspace) -> None:
+    deliver(workspace.root, {})
+    publish(workspace, datetime.now(UTC), 1)
+    with Refresh(workspace) as refresh:
+        assert refresh.deliveries
 
 
 @pytest.mark.parametrize("seconds", [4_000_000_000, 100_000_000_000, -1_000_000])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.flow.lock import FolderLock, LockHeld, LockUnavailable
+from dagster_project.flow.lock import LOCK_FILE, FolderLock, LockHeld, LockUnavailable, holder
 from dagster_project.settings import Workspace
 
 HOLD = """
@@ -55,6 +55,17 @@ def test_a_second_process_is_told_who_holds_the_folder(workspace: Workspace) -> 
     finally:
         process.kill()
         process.communicate()
+
+
+def test_who_holds_it_is_told_without_the_reason_that_was_typed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed = ["/opt/mattstock/.venv/bin/mattstock", "reopen", "2021", "--reason", "Anna Planterad rang"]
+    monkeypatch.setattr(sys, "argv", typed)
+    with FolderLock(workspace):
+        told = holder(workspace.warehouse / LOCK_FILE)
+    assert told is not None
+    assert told.command == "mattstock reopen"
 
 
 def test_a_dead_holder_does_not_block(workspace: Workspace) -> None:

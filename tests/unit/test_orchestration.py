@@ -25,6 +25,7 @@ from dagster_project.orchestration.retention import prune
 from dagster_project.orchestration.sensor import bury, deliveries_arrived, listing
 from dagster_project.settings import DATA_VARIABLE, Workspace
 from tests.deliveries import ORGANISATION, deliver
+from tests.persons import found_below, found_in_text, invent
 from tests.sinks import web_hook
 
 
@@ -201,6 +202,45 @@ def test_what_breaks_a_step_of_a_daemon_s_run_is_told_and_kept(
     [log] = (workspace.warehouse / "logs").glob("fault-*.log")
     assert "in parse" in log.read_text(encoding="utf-8")
     assert [run.ending for run in history.last(workspace, 5)] == ["failed"]
+
+
+def test_runs_that_could_not_begin_are_let_go_of_as_well(
+    workspace: Workspace, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dagster_project.orchestration.resource.prune", lambda found: prune(found, keep=2))
+    workspace.settings_file.write_text("organisation: [", encoding="utf-8")
+    job = defs.resolve_job_def("refresh")
+    for _ in range(4):
+        assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    assert len(instance.get_runs()) <= 3  # the last one had not ended when it let the others go
+
+
+def test_what_dagster_keeps_of_a_fault_holds_no_personal_number(
+    workspace: Workspace, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = next(invent(7)).ten
+
+    def quoting(*_: object) -> NoReturn:
+        try:
+            raise OSError(5, "trouble", f"{workspace.raw}/{person}.csv")
+        except OSError as error:
+            raise ValueError(f"could not convert '{person}'") from error
+
+    job = defs.resolve_job_def("refresh")
+    workspace.settings_file.write_text(f'{ORGANISATION}"{person}": 1\n', encoding="utf-8")
+    assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    workspace.settings_file.write_text(ORGANISATION, encoding="utf-8")
+    monkeypatch.setattr(Refresh, "reconcile", quoting)
+    assert not job.execute_in_process(instance=instance, raise_on_error=False).success
+    events = [
+        entry.message + str(entry.dagster_event)
+        for run in instance.get_runs()
+        for entry in instance.all_logs(run.run_id)
+    ]
+    assert any("could not convert" in event for event in events)
+    assert any("SettingsError" in event for event in events)
+    assert found_in_text("\n".join(events), {person}) == set()
+    assert found_below(workspace.warehouse, {person}) == {}
 
 
 def _status(instance: dg.DagsterInstance, run_id: str) -> dg.DagsterRunStatus:

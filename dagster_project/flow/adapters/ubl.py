@@ -22,7 +22,7 @@ from dagster_project.contracts import Source
 from dagster_project.flow.dialects import Echo
 from dagster_project.flow.readers import EXTRA, ROW, Table, UnreadableDelivery, columns_of
 from dagster_project.flow.readers.xml import ZIP, Document, read_documents
-from dagster_project.flow.values.identity import mask
+from dagster_project.flow.values.identity import is_person_as_amount, mask
 from dagster_project.messages import message
 
 NAME = "ubl"
@@ -382,7 +382,7 @@ def _amount(element: etree._Element, tag: str) -> Decimal:
         amount = Decimal(text or "")
     except InvalidOperation:
         raise _Unfit("ubl_amount", element=tag, value=mask(text or "")[:100]) from None
-    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 15:
+    if not amount.is_finite() or abs(amount) >= Decimal(10) ** 15 or is_person_as_amount(text or ""):
         raise _Unfit("ubl_amount", element=tag, value=mask(text or "")[:100])
     return amount
 

@@ -447,6 +447,13 @@ def screen_name(name: str, key: Callable[[], bytes]) -> str:
     return _with_persons(name, lambda _ten, written: f"PN-{_digest(key(), f'name {written}')[:16]}")
 
 
+def is_person_as_amount(text: str) -> bool:
+    """Whether an amount is nothing but somebody's personal number; with two decimals it is an amount."""
+    found = _AS_AMOUNT.fullmatch(_folded(text))
+    digits = found["digits"].replace(",", ".") if found else ""
+    return mask(digits) != digits
+
+
 def refuse_persons(text: pl.Series, reading: Reading) -> Reading:
     """A column of numbers without those that are somebody's personal number. Rule: personal_number.
 
@@ -454,9 +461,7 @@ def refuse_persons(text: pl.Series, reading: Reading) -> Reading:
     """
 
     def is_person(word: str) -> tuple[bool, None, None]:
-        found = _AS_AMOUNT.fullmatch(_folded(word))
-        digits = found["digits"].replace(",", ".") if found else ""
-        return mask(digits) != digits, None, None
+        return is_person_as_amount(word), None, None
 
     places = (text.str.len_bytes() >= PERSON_DIGITS).arg_true()
     places = places.filter(text.gather(places).str.contains(MAY_BE_PERSON_AS_AMOUNT))

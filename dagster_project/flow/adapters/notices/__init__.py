@@ -107,7 +107,7 @@ def _read(content: bytes, key: bytes) -> RowsRead:
         else:
             reader = next((read for is_root, read in _READERS if is_root(document.root.tag)), None)
             if reader is None:
-                refused = UnreadableDelivery("no_notice", root=etree.QName(document.root.tag).localname)
+                refused = UnreadableDelivery("no_notice", root=mask(etree.QName(document.root.tag).localname))
                 if name is None:
                     raise refused
                 notice = Notice("unknown")
@@ -127,13 +127,13 @@ def _typed(notice: Notice) -> dict[str, object]:
 
 
 def _finding(problem: Problem, sheet: str | None) -> dict[str, object]:
-    value = mask(problem.value)[:SHOWN_CHARACTERS]
+    value, path = mask(problem.value)[:SHOWN_CHARACTERS], mask(problem.path)
     words = {
         language: message(
             f"row.{problem.rule}",
             language,
             field=message(f"notices.field.{problem.field}", language),
-            path=problem.path,
+            path=path,
             value=value,
         )
         for language in ("sv", "en")
@@ -142,7 +142,7 @@ def _finding(problem: Problem, sheet: str | None) -> dict[str, object]:
         "severity": "error" if problem.is_error else "warning",
         "_sheet": sheet,
         "_row": 1,
-        "column_name": problem.path,
+        "column_name": path,
         "rule": problem.rule,
         "raw_value": value,
         "message_sv": words["sv"],

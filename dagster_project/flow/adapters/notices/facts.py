@@ -14,11 +14,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Literal
+from typing import Any, Literal
 
 from dagster_project.flow.values.identity import (
     COUNTRIES,
+    PERSON_DIGITS,
     has_check_digit,
+    is_person_as_amount,
     is_personal,
     mask,
     person_name,
@@ -77,8 +79,13 @@ _COUNTRY = {
     "SVK": "SK", "SVN": "SI", "SWE": "SE", "TUR": "TR", "UKR": "UA", "USA": "US",
 }  # fmt: skip
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:Z|[+-]\d{2}:\d{2}|T.*)?")
-_PUBLICATION = re.compile(r"0*(\d+)-(\d{4})")
-_GAZETTE = re.compile(r"(\d{4})/S\s*\d+-0*(\d+)")
+_PUBLICATION = re.compile(r"0*(\d{1,8})-((?:19|20)\d\d)")
+_GAZETTE = re.compile(r"(\d{4})/S\s*\d+-0*(\d{1,8})")
+# What may look like a person's number and is none: the id of a notice, its number, the hash of a name.
+_NO_PERSON = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:-\d{2,3})?|\d{1,8}-(?:19|20)\d\d|NAMN-[0-9a-f]{12}",
+    re.IGNORECASE,
+)
 _ON_PLACEHOLDER = date(2000, 1, 1)  # what eForms demands where no day of award is known
 
 
@@ -200,15 +207,16 @@ class Notice:
         self.problems.append(Problem("notice_missing", path, name))
 
     def row(self) -> dict[str, object]:
-        """The notice as a row of the contract `notices`."""
+        """The notice as a row of the contract `notices`, without personal numbers in whatever field they stood."""
         own = vars(self)
-        key = self.publication_number or f"{self.notice_id}-{self.version}"
+        own = own | {name: _screened(value) for name, value in own.items() if isinstance(value, str)}
+        key = own["publication_number"] or f"{own['notice_id']}-{own['version']}"
         return own | {
             "notice_key": f"{self.schema}:{key}",
             "buyer": self.buyers[0].id if self.buyers else None,
-            "refers_to": _json(self.refers_to),
+            "refers_to": _json(_screened(self.refers_to)),
             **{
-                name: _json([vars(one) for one in own[name]])
+                name: _json(_screened([vars(one) for one in own[name]]))
                 for name in ("buyers", "lots", "awards", "tenders")
             },
         }
@@ -219,6 +227,17 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 def _json(value: object) -> str:
     return _ENCODER.encode(value)
+
+
+def _screened(value: Any) -> Any:
+    """The same with the personal numbers masked that stand in its texts."""
+    if isinstance(value, str):
+        return value if len(value) < PERSON_DIGITS or _NO_PERSON.fullmatch(value) else mask(value)
+    if isinstance(value, list):
+        return [_screened(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _screened(one) for name, one in value.items()}
+    return value
 
 
 # -- words to values --------------------------------------------------------------------------------------
@@ -269,7 +288,7 @@ def amount(notice: Notice, value: str | None, path: str, name: str) -> str | Non
     bare = value.strip().replace(" ", "").replace("\u00a0", "")
     try:
         found = Decimal(bare.replace(",", ".") if bare.count(",") == 1 and "." not in bare else bare)
-        if not found.is_finite() or abs(found) >= Decimal("1e16"):
+        if not found.is_finite() or abs(found) >= Decimal("1e16") or is_person_as_amount(bare):
             raise InvalidOperation
     except InvalidOperation:
         notice.problems.append(Problem("notice_unreadable_number", path, name, value.strip()))
