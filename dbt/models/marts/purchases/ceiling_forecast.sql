@@ -69,9 +69,22 @@ places as (
     inner join entitled on capped.contract_id = entitled.contract_id
 ),
 
-ended as (
-    select cast(date_trunc('month', as_of + interval 1 day) as date) as month_end
+-- Ledgers come late: what is not booked yet is unknown, not nothing. The ledger speaks until the end of the last month that
+-- something was booked in.
+known as (
+    select
+        least(
+            settings.as_of,
+            last_day((select max(lines.booking_date) from {{ ref('fct_invoice_line') }} as lines))
+        ) as until_date
     from settings
+),
+
+ended as (
+    select
+        until_date,
+        cast(date_trunc('month', until_date + interval 1 day) as date) as month_end
+    from known
 ),
 
 -- The months of the pace: those that have ended, at most a year, from the contract's first whole month.
@@ -79,6 +92,7 @@ windows as (
     select
         capped.*,
         settings.as_of,
+        ended.until_date,
         greatest(
             cast(ended.month_end - interval '{{ longest }} month' as date),
             case
@@ -199,7 +213,7 @@ days as (
         case
             when months_left.{{ months }} < 1200
                 then
-                    paced.as_of
+                    paced.until_date
                     + cast(floor(months_left.{{ months }} * {{ days_in_month }}) as integer)
         end as {{ date }},
         {% endfor %}
