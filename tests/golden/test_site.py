@@ -213,6 +213,33 @@ def test_a_mart_that_is_absent_takes_its_page_with_it(release: Published, tmp_pa
     assert "purchases.html" in index
 
 
+def test_a_wild_purchase_stands_beside_the_contracts_that_its_buyer_could_have_used(
+    release: Published, site: Path
+) -> None:
+    text = (site / "purchases.html").read_text(encoding="utf-8")
+    table = text[text.index('id="wildrows"') :]
+    rows = [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)
+        for row in table[: table.index("</table>")].split("<tr>")[2:]
+    ]
+    assert len(rows) > 50
+    held = release.table(
+        "select distinct member_code, category_name, supplier_name from contract_entitlements "
+        "inner join dim_unit using (unit_id) inner join dim_category using (category_code) "
+        "inner join dim_supplier using (supplier_id) inner join dim_member using (member_code)"
+    )
+    names = dict(release.table("select member_code, member_name from dim_member").rows())
+    open_to = {(names[member], category, supplier) for member, category, supplier in held.rows()}
+    for member, category, supplier, _, holders, *_ in rows:
+        assert holders, (member, category, supplier)
+        for holder in holders.split(", "):
+            assert holder != supplier
+            assert (member, category, holder) in open_to
+    ceilings = text[text.index('aria-labelledby="ceilings"') :]
+    contracts = re.findall(r'<th scope="row">(\S+)', ceilings)
+    assert len(contracts) == len(set(contracts)) > 5
+
+
 def test_the_samples_page_shows_the_estimate_of_the_whole_and_of_each_member(
     release: Published, site: Path
 ) -> None:
