@@ -71,18 +71,23 @@ places as (
 
 -- Ledgers come late: what is not booked yet is unknown, not nothing. The ledger speaks until the end of the last month that
 -- something was booked in.
+ledger as (
+    select last_day(max(booking_date)) as last_day
+    from {{ ref('fct_invoice_line') }}
+),
+
 known as (
     select
-        least(
-            settings.as_of,
-            last_day((select max(lines.booking_date) from {{ ref('fct_invoice_line') }} as lines))
-        ) as until_date
+        least(settings.as_of, ledger.last_day) as until_date,
+        ledger.last_day is not null as has_ledger
     from settings
+    cross join ledger
 ),
 
 ended as (
     select
         until_date,
+        has_ledger,
         cast(date_trunc('month', until_date + interval 1 day) as date) as month_end
     from known
 ),
@@ -93,6 +98,7 @@ windows as (
         capped.*,
         settings.as_of,
         ended.until_date,
+        ended.has_ledger,
         greatest(
             cast(ended.month_end - interval '{{ longest }} month' as date),
             case
@@ -110,7 +116,7 @@ used as (
     select
         places.contract_id,
         places.member_code,
-        coalesce(sum(monthly.amount), 0) as used_amount,
+        case when windows.has_ledger then coalesce(sum(monthly.amount), 0) end as used_amount,
         coalesce(
             sum(monthly.amount) filter (
                 where monthly.month >= windows.from_month and monthly.month < windows.before_month
@@ -124,7 +130,7 @@ used as (
         on
             places.contract_id = monthly.contract_id
             and (places.member_code = 'ALL' or places.member_code = monthly.member_code)
-    group by places.contract_id, places.member_code
+    group by places.contract_id, places.member_code, windows.has_ledger
 ),
 
 -- Squares of whole months' sums, exact as decimals: the order of summing must not matter.
@@ -152,7 +158,11 @@ paced as (
         windows.*,
         used.used_amount as used_all_amount,
         used.passed_date,
-        greatest(date_diff('month', windows.from_month, windows.before_month), 0) as pace_months,
+        case
+            when windows.has_ledger
+                then greatest(date_diff('month', windows.from_month, windows.before_month), 0)
+            else 0
+        end as pace_months,
         cast(used.paced_amount as double) as paced,
         cast(coalesce(spread.squares, 0) as double) as squares,
         cast(windows.ceiling_amount - used.used_amount as double) as remaining
@@ -247,6 +257,7 @@ select
     case
         when paced.used_all_amount > paced.ceiling_amount then 'exceeded'
         when paced.valid_until < paced.as_of then 'ended'
+        when not paced.has_ledger then 'no_ledger'
         when paced.pace_months < {{ shortest }} then 'too_little_data'
         when paced.paced <= 0 then 'not_used'
         when days.exhausted_date <= paced.valid_until then 'exhausts'
