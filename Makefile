@@ -61,4 +61,5 @@ lock: $(READY)
 	$(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
-	rm -rf $(VENV) dbt/target data/warehouse data/marts data/quarantine
+	rm -rf $(VENV) dbt/target data/warehouse data/quarantine
+	find data/marts -mindepth 1 -maxdepth 1 ! -name samples -exec rm -rf {} +

@@ -183,16 +183,26 @@ def answering(drawn: Drawn, share: float, rng: np.random.Generator) -> Array:
 
 
 def answered(drawn: Drawn, place: Array) -> Drawn:
-    """The samples with the lines at these places reviewed: they stand for the rest of their stratum, by money."""
+    """The samples with the lines at these places reviewed: they stand for the rest of their stratum, by money.
+
+    A stratum of purchases that nothing was reviewed of is stood for by the member's other one.
+    """
     weight = np.abs(drawn.amount) / drawn.chance
     is_reviewed = np.zeros(weight.shape, dtype=bool)
     np.put_along_axis(is_reviewed, place, values=True, axis=1)
     response = np.ones(weight.shape)
-    for number, _ in drawn.strata:
-        inside = weight * (drawn.stratum == number)
-        whole = inside.sum(1)
-        share = np.where(whole > 0, (inside * is_reviewed).sum(1) / np.where(whole > 0, whole, 1), 1.0)
-        response = np.where(drawn.stratum == number, share[:, None], response)
+    held = {number: weight * (drawn.stratum == number) for number, _ in drawn.strata}
+    for number, inside in held.items():
+        member, kind = divmod(number, 3)
+        fellow = held.get(3 * member + 1 - kind, 0.0 * weight) if kind < 2 else 0.0 * weight
+        together = inside + fellow
+        merged = ((inside * is_reviewed).sum(1) == 0) | (
+            ((fellow * is_reviewed).sum(1) == 0) & (fellow.sum(1) > 0)
+        )
+        of = np.where(merged[:, None], together, inside)
+        whole, answered_for = of.sum(1), (of * is_reviewed).sum(1)
+        share = answered_for / np.where(whole > 0, whole, 1)
+        response = np.where((drawn.stratum == number) & is_reviewed, share[:, None], response)
     return Drawn(
         *(
             np.take_along_axis(values, place, axis=1)

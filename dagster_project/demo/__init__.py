@@ -4,8 +4,8 @@ are.
 The boards that exist (`boards`) have what they published for truth. The rest of this package makes the invented
 organisation. Its facts (`facts`, `buyers`, `market`, `procurement`, `agreements`, `operations`, `traps`,
 `faults`, `ledger`), deliveries (`files`, `deliveries`, `vouchers`) and truth (`ladder`, `figures`, `spending`,
-`scorecard`, `truth`) keep apart: the truth is counted from the facts, never from a file, and in another way than the
-pipeline's SQL. What does not belong here: anything that the pipeline needs in order to run.
+`spot_check`, `scorecard`, `truth`) keep apart: the truth is counted from the facts, never from a file, and in
+another way than the pipeline's SQL. What does not belong here: anything that the pipeline needs in order to run.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dagster_project.demo.boards import BOARDS, write_board
 from dagster_project.demo.deliveries import organisation_yml, write_registers
 from dagster_project.demo.faults import personal_names, personal_texts, plant_faults
 from dagster_project.demo.ledger import Ledger
+from dagster_project.demo.spot_check import MOST_LINES
 from dagster_project.demo.truth import write_truth
 from dagster_project.demo.vouchers import write_ledger
 from dagster_project.demo.worlds import ORGANISATIONS, build_world
@@ -33,7 +34,8 @@ __all__ = ["BOARDS", "ORGANISATIONS", "VARIANTS", "generate"]
 def generate(
     target: Path, organisation: str = "demo", invoice_lines: int = 3000, seed: int = 1, variant: str = "clean"
 ) -> None:
-    """Write a demonstration organisation into `target`: organisation.yml, raw/<source>/ and truth/.
+    """Write a demonstration organisation into `target`: organisation.yml, raw/<source>/, truth/ and, for a ledger of
+    moderate size, the record of a sample that was reviewed in marts/samples/.
 
     `invoice_lines` is about how many lines the ledger gets (the planted ones come on top). `variant`: `clean`
     (nothing for quarantine), `dirty` (some rows of every fault), `corrected` (dirty, and later files that
@@ -59,12 +61,14 @@ def generate(
 
     target.mkdir(parents=True, exist_ok=True)
     (target / "organisation.yml").write_text(organisation_yml(world), encoding="utf-8")
-    counts = write_registers(world, faults, variant, raw) | write_ledger(world, ledger, faults, variant, raw)
-
+    standing, accepted = world, ledger
     if variant == "dirty":
-        world = world.without(faults.gone(world))
-        ledger = ledger.of(world)
-    write_truth(world, ledger, truth)
+        standing = world.without(faults.gone(world))
+        accepted = ledger.of(standing)
+    # What was reviewed is delivered too, so that the truth of the lines comes first.
+    spot_check = write_truth(standing, accepted, target, invoice_lines <= MOST_LINES)
+    world.invoice_reviews += spot_check.reviews
+    counts = write_registers(world, faults, variant, raw) | write_ledger(world, ledger, faults, variant, raw)
     with (truth / "files.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(FILE_COLUMNS)

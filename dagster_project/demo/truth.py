@@ -19,7 +19,7 @@ What belongs here: the form of the truth. What does not: how anything is counted
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -53,6 +53,8 @@ from dagster_project.demo.scorecard import (
     values_of,
 )
 from dagster_project.demo.spending import Spending
+from dagster_project.demo.spot_check import FIRST, LAST, Frame, SpotCheck, drawn
+from dagster_project.demo.spot_check import KPI as SAMPLED
 
 KPI_COLUMNS = (
     "kpi_id", "period_type", "period", "member_code", "category_group", "numerator", "denominator", "actual",
@@ -60,25 +62,29 @@ KPI_COLUMNS = (
 )  # fmt: skip
 LEVELS = ("none", "base", "advanced", "spearhead")
 AVERAGES = ("business_climate_rank_mean", "staff_turnover", "training_hours_per_employee")
-NOT_COUNTED = {"off_contract_rate_sample": "estimate"}
-"""Indicators of the catalogue that nobody counts yet, with their aggregation: `no_data` in every period."""
 LAST_DAY_FIGURES = ("plan_completion_share", "followup_coverage_ab")
 
 
-def write_truth(world: World, ledger: Ledger, folder: Path) -> None:
+def write_truth(world: World, ledger: Ledger, target: Path, with_sample: bool) -> SpotCheck:
     """Count everything of `world` (its ledger's world may hold more registers) and write the CSV files of
-    `folder`.
+    `target`/truth; `with_sample` draws and records a sample of the lines there, and returns what was reviewed.
     """
+    folder = target / "truth"
     folder.mkdir(parents=True, exist_ok=True)
-    spending, realised = Spending(world, ledger), Realised(world, ledger)
-    _write_lines(world, ledger, (spending, realised), folder / "invoice_lines.csv")
-    rows = list(kpi_rows(world, spending, realised))
+    spending, realised, frame = Spending(world, ledger), Realised(world, ledger), Frame(world, ledger)
+    counts = (spending, realised, frame) if with_sample else (spending, realised)
+    _write_lines(world, ledger, counts, folder / "invoice_lines.csv")
+    spot_check = drawn(frame.lines(), target) if with_sample else SpotCheck()
+    rows = list(kpi_rows(world, spending, realised, spot_check))
     _write(folder / "kpi_values.csv", KPI_COLUMNS, rows)
     columns = ("period_type", "period", "area", "level", "procurements", "share")
     _write(folder / "environment_levels.csv", columns, environment_levels(world, _years(world, spending)))
+    return spot_check
 
 
-def _write_lines(world: World, ledger: Ledger, counts: tuple[Spending, Realised], path: Path) -> None:
+def _write_lines(
+    world: World, ledger: Ledger, counts: Sequence[Spending | Realised | Frame], path: Path
+) -> None:
     units = pl.Series([u.unit_id for u in ledger.world.organisations])
     contracts = pl.Series([*ledger.contract_ids, None])
     classes, reasons = pl.Series(CLASSES), pl.Series(REASONS, dtype=pl.String)
@@ -105,7 +111,9 @@ def _years(world: World, spending: Spending) -> list[Period]:
     return periods(min(years), max(years))
 
 
-def kpi_rows(world: World, spending: Spending, realised: Realised) -> Iterable[tuple[object, ...]]:
+def kpi_rows(
+    world: World, spending: Spending, realised: Realised, spot_check: SpotCheck
+) -> Iterable[tuple[object, ...]]:
     """Every published row of every indicator, in a fixed order."""
     found = _years(world, spending)
     register = Register(world)
@@ -130,8 +138,15 @@ def kpi_rows(world: World, spending: Spending, realised: Realised) -> Iterable[t
                 "count_distinct" if kpi_id in ("supplier_count", "ceiling_exceeded_count") else "ratio"
             )
             values.setdefault(kpi_id, (aggregation, {}))[1][period.name] = cells
-    for kpi_id, aggregation in NOT_COUNTED.items():
-        values[kpi_id] = (aggregation, {period.name: {(ALL, ALL): NOTHING} for period in found})
+    # A sample speaks of its own days and of no part of them.
+    estimates = spot_check.values()
+    values[SAMPLED] = (
+        "estimate",
+        {
+            period.name: estimates if (period.first, period.last) == (FIRST, LAST) else {(ALL, ALL): NOTHING}
+            for period in found
+        },
+    )
     for kpi_id in sorted(values):
         aggregation, per_period = values[kpi_id]
         targets = [t for t in world.targets if t.organisation == world.organisation and t.kpi_id == kpi_id]

@@ -131,6 +131,11 @@ def explained(explanation: Explanation) -> None:
         ),
         style="bold",
     )
+    if explanation.low is not None and explanation.high is not None:
+        key = "interval" if explanation.is_interval else "bounds"
+        console.print(
+            message(f"cli.explain.{key}", low=number(explanation.low), high=number(explanation.high))
+        )
     if explanation.change_verdict is not None:
         console.print(
             message(

@@ -13,6 +13,7 @@ import duckdb
 
 ALL = "ALL"
 SHOWN = 200
+ESTIMATED = ("survey", "invoice_sample")  # bases of which only some were asked or drawn
 
 
 class UnknownFigure(Exception):
@@ -59,6 +60,9 @@ class Explanation:
     denominator: float | None
     actual: float | None
     coverage: float | None
+    low: float | None
+    high: float | None
+    is_interval: bool
     status: str
     change: float | None
     change_low: float | None
@@ -83,7 +87,7 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             _known(con, "group", group, "select distinct category_group from kpi_values order by 1")
         key = [kpi_id, period, member, group]
         values = con.execute(
-            "select period_start, period_end, numerator, denominator, actual, coverage, status, "
+            "select period_start, period_end, numerator, denominator, actual, coverage, low, high, status, "
             "change, change_low, change_high, change_verdict, target_verdict from kpi_values "
             "where kpi_id = ? and period = ? and member_code = ? and category_group = ?",
             key,
@@ -93,12 +97,13 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
         [value] = values
         [words] = con.execute(
             "select name_sv, definition_sv, numerator_sv, coalesce(denominator_sv, ''), left_out_sv, weakness_sv, "
-            "source_document, version, since, unit, aggregation, period_rule from kpi_catalogue where kpi_id = ?",
+            "source_document, version, since, unit, aggregation, period_rule, basis "
+            "from kpi_catalogue where kpi_id = ?",
             [kpi_id],
         ).fetchall()
         (
             name, definition, numerator, denominator, left_out, weakness,
-            document, version, since, unit, aggregation, period_rule,
+            document, version, since, unit, aggregation, period_rule, basis,
         ) = words  # fmt: skip
         [(cutoff,)] = con.execute(
             "select counted_until from dim_period where period = ?", [period]
@@ -135,12 +140,15 @@ def explain(database: Path, kpi_id: str, period: str, member: str = ALL, group: 
             denominator=value[3],
             actual=value[4],
             coverage=value[5],
-            status=value[6],
-            change=value[7],
-            change_low=value[8],
-            change_high=value[9],
-            change_verdict=value[10],
-            target_verdict=value[11],
+            low=value[6],
+            high=value[7],
+            is_interval=basis in ESTIMATED,
+            status=value[8],
+            change=value[9],
+            change_low=value[10],
+            change_high=value[11],
+            change_verdict=value[12],
+            target_verdict=value[13],
             counted=_records(con, where + " and exclusion is null", arguments),
             left_out=_records(con, where + " and exclusion is not null", arguments),
             counted_total=_count(con, where + " and exclusion is null", arguments),

@@ -147,6 +147,10 @@ def test_every_language_has_every_message_with_the_same_places() -> None:
         for language in LANGUAGES
     }
     assert all(places.search(text) for text in raw.values())
+    for text in raw.values():
+        # YAML takes the last of two texts with one key and says nothing.
+        written = re.findall(r"^([\w.]+):", text, re.MULTILINE)
+        assert len(written) == len(set(written))
 
 
 def test_a_message_with_a_missing_argument_is_an_error() -> None:

@@ -12,7 +12,12 @@ SHIPPED = Path(__file__).resolve().parents[2] / "data"
 def content(folder: Path) -> dict[str, bytes]:
     files = [
         folder / "organisation.yml",
-        *sorted(path for path in (folder / "raw").rglob("*") if path.is_file()),
+        *sorted(
+            path
+            for part in ("raw", "marts/samples/2022-S1")
+            for path in (folder / part).rglob("*")
+            if path.is_file()
+        ),
     ]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 

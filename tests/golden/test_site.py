@@ -213,6 +213,83 @@ def test_a_mart_that_is_absent_takes_its_page_with_it(release: Published, tmp_pa
     assert "purchases.html" in index
 
 
+def test_a_wild_purchase_stands_beside_the_contracts_that_its_buyer_could_have_used(
+    release: Published, site: Path
+) -> None:
+    text = (site / "purchases.html").read_text(encoding="utf-8")
+    table = text[text.index('id="wildrows"') :]
+    rows = [
+        re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)
+        for row in table[: table.index("</table>")].split("<tr>")[2:]
+    ]
+    assert len(rows) > 50
+    held = release.table(
+        "select distinct member_code, category_name, supplier_name from contract_entitlements "
+        "inner join dim_unit using (unit_id) inner join dim_category using (category_code) "
+        "inner join dim_supplier using (supplier_id) inner join dim_member using (member_code)"
+    )
+    names = dict(release.table("select member_code, member_name from dim_member").rows())
+    open_to = {(names[member], category, supplier) for member, category, supplier in held.rows()}
+    for member, category, supplier, _, holders, *_ in rows:
+        assert holders, (member, category, supplier)
+        for holder in holders.split(", "):
+            assert holder != supplier
+            assert (member, category, holder) in open_to
+    ceilings = text[text.index('aria-labelledby="ceilings"') :]
+    contracts = re.findall(r'<th scope="row">(\S+)', ceilings)
+    assert len(contracts) == len(set(contracts)) > 5
+
+
+def test_the_samples_page_shows_the_estimate_of_the_whole_and_of_each_member(
+    release: Published, site: Path
+) -> None:
+    text = (site / "invoice-sample.html").read_text(encoding="utf-8")
+    rows = release.table(
+        "select member_name, method, wild_share, wild_share_low, wild_share_high, width_gain, rule_recall "
+        "from invoice_sample_estimate left join dim_member using (member_code) where wild_share is not null"
+    ).rows()
+    formats = Formats("sv")
+    assert len(rows) > 10
+    for name, _, share, low, high, gain, recall in rows:
+        assert (name or "Alla medlemmar") in text
+        for number in (formats.share(share), formats.share(low), formats.share(high)):
+            assert number in text, (name, number)
+        assert formats.share(gain, 0) in text
+        assert recall is None or formats.share(recall, 0) in text
+    [(differing,)] = release.table(
+        "select count(*) from invoice_sample where verdict <> "
+        "case when rule_class = 'over_ceiling' then 'on_contract' else rule_class end"
+    ).rows()
+    table = text[text.index('id="samplerows"') :]
+    assert differing > 0
+    assert table[: table.index("</table>")].count("<tr>") == differing + 1
+    assert "har fått annan klass" not in text
+
+
+def test_the_samples_page_says_so_where_none_was_drawn_or_none_is_reviewed(
+    release: Published, tmp_path: Path
+) -> None:
+    for emptied, said in (
+        (("update invoice_sample_estimate set wild_share = null, wild_share_low = null, wild_share_high = null, "
+          "is_published = false, status = 'not_reviewed', reviewed_lines = 0",
+          "update invoice_sample set verdict = null, is_reviewed = false"), "Ingen skattning än: inte granskad"),
+        (("delete from invoice_sample_estimate", "delete from invoice_sample"), "Inget stickprov är draget"),
+    ):  # fmt: skip
+        database = tmp_path / "less.duckdb"
+        with duckdb.connect(str(database)) as con:
+            con.execute(f"attach '{release.workspace.current_database}' as whole (read_only)")
+            con.execute("copy from database whole to less")
+            con.execute("detach whole")
+            for statement in emptied:
+                con.execute(statement)
+        settings = load_settings(release.workspace.settings_file)
+        write_site(database, tmp_path / "site", settings, date.fromisoformat(AS_OF))
+        page = Html(text := (tmp_path / "site" / "invoice-sample.html").read_text(encoding="utf-8"))
+        assert said in text
+        assert page.wrong == []
+        database.unlink()
+
+
 def test_the_site_speaks_english_where_that_is_chosen(release: Published, tmp_path: Path) -> None:
     written(release, tmp_path, "en")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")

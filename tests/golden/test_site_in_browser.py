@@ -32,6 +32,7 @@ KINDS = (
     "environment.html",
     "contracts.html",
     "suppliers.html",
+    "invoice-sample.html",
     "spend-cube.html",
     "direct-awards.html",
     "environmental-spend.html",

@@ -11,12 +11,18 @@ from datetime import date
 import polars as pl
 import pytest
 
-from dagster_project.demo.faults import plant_faults
+from dagster_project.demo.facts import World
+from dagster_project.demo.faults import SOLE_TRADERS, plant_faults
 from dagster_project.demo.gains import HOURLY_RATES
 from dagster_project.demo.ledger import Ledger
 from dagster_project.demo.worlds import build_world
+from dagster_project.flow.values.identity import pseudonym, pseudonym_key
+from dagster_project.settings import load_settings
 from tests.demonstrations import AS_OF, Published
+from tests.golden import compared_purchases
+from tests.golden.compared_purchases import purchases_in
 from tests.golden.compared_savings import bought_in, differences
+from tests.golden.counted_purchases import CountedPurchases
 from tests.golden.counted_savings import Counted
 
 WORLDS = [("clean", 3000, 1), ("clean", 20000, 7), ("dirty", 3000, 2), ("corrected", 3000, 3)]
@@ -64,21 +70,54 @@ def test_every_figure_is_the_truth(world: Published) -> None:
     assert wrong.is_empty(), f"{wrong.height} of {truth.height} differ:\n{wrong.head(20)}"
 
 
-def test_the_marts_of_savings_coordination_and_lessons_are_the_truth(
-    world: Published, request: pytest.FixtureRequest
-) -> None:
+def told_in(request: pytest.FixtureRequest) -> tuple[World, Ledger]:
+    """The facts that the world's deliveries tell, and its ledger."""
     variant, lines, seed = request.node.callspec.params["world"]
     facts = build_world("demo", lines, seed)
     faults = plant_faults(facts, personal=variant != "clean")
     ledger = Ledger(facts)
-    if variant == "dirty":
-        facts = facts.without(faults.gone(facts))
-        ledger = ledger.of(facts)
+    if variant != "dirty":
+        return facts, ledger
+    standing = facts.without(faults.gone(facts))
+    return standing, ledger.of(standing)
+
+
+def test_the_marts_of_savings_coordination_and_lessons_are_the_truth(
+    world: Published, request: pytest.FixtureRequest
+) -> None:
+    facts, ledger = told_in(request)
     counted = Counted(facts, bought_in(facts, ledger), date.fromisoformat(AS_OF), HOURLY_RATES)
     assert len(counted.coordinated) > 50
     assert counted.lessons()
     assert counted.calibration()
     assert differences(lambda query: world.table(query).to_dicts(), counted) == []
+
+
+def test_the_marts_of_purchases_and_contracts_to_act_on_are_the_truth(
+    world: Published, request: pytest.FixtureRequest
+) -> None:
+    facts, ledger = told_in(request)
+    settings = load_settings(world.workspace.settings_file)
+    thresholds = {row.from_: int(row.amount) for row in settings.direct_award_thresholds}
+    counted = CountedPurchases(
+        facts,
+        purchases_in(facts, ledger),
+        date.fromisoformat(AS_OF),
+        thresholds,
+        settings.planning_window_months,
+    )
+    # What is to be acted on is there, of every kind.
+    assert {kind for _, kind, _, _ in counted.calendar()} == {"ending", "option", "followup"}
+    assert {"exceeded", "ended", "exhausts", "lasts"} <= {
+        row["status"] for row in counted.ceilings().values()
+    }
+    assert {row["is_over_threshold"] for row in counted.direct_awards().values()} == {True, False}
+    assert {row["is_sole_source"] for row in counted.preparedness().values()} >= {True, False}
+    assert len(counted.potential()) > 10
+    key = pseudonym_key(world.workspace)
+    renamed = {twelve[2:]: pseudonym(key, twelve[2:]) for twelve, _ in SOLE_TRADERS}
+    found = compared_purchases.differences(lambda query: world.table(query).to_dicts(), counted, renamed)
+    assert found == []
 
 
 def test_every_line_has_its_class(world: Published) -> None:

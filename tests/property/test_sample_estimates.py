@@ -138,7 +138,7 @@ SHOWN = {
     "no_fault": World(missed=0.0, alarmed=0.0, drawn=30, lines=100),
     "none_wild": World(wild=0.0, alarmed=0.0, drawn=30, lines=100),
     "few_wild": World(wild=0.03, missed=0.3, drawn=40, skew=1.8, lines=300),
-    "part_reviewed": World(drawn=60, lines=100),
+    "part_reviewed": World(members=2, drawn=20, lines=60, skew=1.6),
     "all_drawn": World(drawn=60, lines=60),
 }
 STAGE = """
@@ -161,7 +161,7 @@ def test_the_simulations_formulas_are_the_models(tmp_path: Path) -> None:
     for name, world in SHOWN.items():
         lines = samples.ledger(world, rng)
         drawn = samples.draw(lines, samples.sizes(world, lines), 6, rng)
-        place = samples.answering(drawn, 0.8, rng) if name == "part_reviewed" else None
+        place = samples.answering(drawn, 0.7, rng) if name == "part_reviewed" else None
         drawn_rows.append(samples.in_rows(drawn, name, place))
         strata_rows.append(samples.strata_in_rows(drawn, name))
         reviewed = drawn if place is None else samples.answered(drawn, place)
@@ -188,7 +188,12 @@ def test_the_simulations_formulas_are_the_models(tmp_path: Path) -> None:
         "from invoice_sample_estimate where member_code = 'ALL' and status = 'estimated'"
     ).fetchall()
     connection.close()
-    assert len(found) == 2 * 6 * len(SHOWN)
+    # Where too much was left unanswered there is no estimate.
+    estimated = {row[:2] for row in found}
+    left_out = [known[:2] for known in expected if known[:2] not in estimated]
+    assert all(sample.startswith("part_reviewed") for sample, _ in left_out)
+    assert len(left_out) < 6
+    expected = [known for known in expected if known[:2] in estimated]
     for row, known in zip(sorted(found), sorted(expected), strict=True):
         assert row[:2] == known[:2]
         values = [float("nan") if value is None else value for value in row[2:]]

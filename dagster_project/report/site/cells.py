@@ -13,7 +13,7 @@ from typing import NamedTuple
 from dagster_project.report.site.parts import parts_of_sums
 from dagster_project.report.site.reading import ALL, Figure, Reading
 
-MONEY = ("invoice_line", "budget_line")  # records that are amounts
+MONEY = ("invoice_line", "budget_line", "review")  # records that are amounts
 COUNTED = ("share", "mean", "median", "hours", "rank")
 
 

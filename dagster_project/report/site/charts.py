@@ -93,7 +93,9 @@ def line(points: Sequence[Point], *, title: str, tick: Sequence[str] | None = No
     for run in _runs(points, lambda point: point.low is not None and point.high is not None):
         upper = [f"{xs[index]:.1f} {scale.y(points[index].high or 0):.1f}" for index in run]
         lower = [f"{xs[index]:.1f} {scale.y(points[index].low or 0):.1f}" for index in reversed(run)]
-        parts.append(f'<path class="band" d="M{"L".join(upper + lower)}Z"/>')
+        # A figure that stands alone has no area: its interval is a whisker.
+        alone = f'<path class="whisker" d="M{"L".join(upper + lower)}"/>'
+        parts.append(f'<path class="band" d="M{"L".join(upper + lower)}Z"/>' if len(run) > 1 else alone)
     if target := _steps(points, xs, gap, scale):
         parts.append(f'<path class="target" d="{target}"/>')
     for run in _runs(points, lambda point: point.value is not None, breaks=True):

@@ -28,7 +28,7 @@ from dagster_project.report.workbook.words import columns, worded
 
 LIMIT = 20_000
 OF_A_CLASS = 10_000
-MONEY = ("invoice_line", "budget_line")
+MONEY = ("invoice_line", "budget_line", "review")
 SHOWN = (
     "record_id",
     "event_date",

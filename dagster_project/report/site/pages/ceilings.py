@@ -15,7 +15,7 @@ from dagster_project.report.site.reading import ALL, Reading
 # What asks for somebody's hand, first; the words stand under report.ceiling.status. in the catalogue.
 STATES = {
     "exceeded": "not_met", "exhausts": "not_met", "may_exhaust": "baseline", "lasts": "met", "not_used": "no_data",
-    "too_little_data": "no_data", "ended": "no_data",
+    "too_little_data": "no_data", "no_ledger": "no_data", "ended": "no_data",
 }  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def _make(work: Work) -> Iterator[Made]:
             not row["is_in_force"],
             order.index(row["status"]),
             str(row["exhausted_date"] or ""),
-            -row["used_all_share"],
+            -(row["used_all_share"] or 0),
         )
     )
     standing = [row for row in wholes if row["is_in_force"]]
@@ -62,8 +62,7 @@ def _whole(reading: Reading, rows: list[dict[str, Any]]) -> dict[str, Any]:
     ]
     until = whole["in_force_until_date"]
     whole["is_in_force"] = until is None or until >= reading.as_of
-    whole["used_all_share"] = whole["used_all_share"] or 0.0
-    whole["width"] = f"{min(max(whole['used_all_share'], 0), 1) * 100:.1f}"
+    whole["width"] = f"{min(max(whole['used_all_share'] or 0, 0), 1) * 100:.1f}"
     return whole
 
 

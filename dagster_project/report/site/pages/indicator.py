@@ -162,11 +162,15 @@ def _example(work: Work, row: dict[str, Any], figure: Figure | None) -> str:
 def _charts(
     work: Work, row: dict[str, Any], members: list[str], breaks: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """By member: the line by quarter, and by year where only years are judged or measured."""
+    """By member: the line by quarter and by year; where a figure is of a sample, by whatever period was sampled."""
     drawn = []
     for member in members:
         kinds = []
-        for kind in ("quarter", "year"):
+        for kind in (
+            ("quarter", "tertial", "half", "year")
+            if row["aggregation"] == "estimate"
+            else ("quarter", "year")
+        ):
             series = work.reading.series(row["kpi_id"], member, kind)
             if any(figure is not None and figure.actual is not None for _, figure in series):
                 kinds.append(_chart(work, row, member, kind, series, breaks))
@@ -205,7 +209,7 @@ def _chart(
                 else None,
                 low=figure.low if figure else None,
                 high=figure.high if figure else None,
-                is_labelled=kind == "year" or period.period.endswith("Q1"),
+                is_labelled=kind == "year" or period.period.endswith("1"),
                 note=notes.get(period.period, ""),
             )
         )
@@ -244,7 +248,11 @@ def _tick(reading: Reading, value: float, unit: str) -> str:
 def _funnel(work: Work, row: dict[str, Any], period: str, common: Figure | None) -> Markup | None:
     """Members' shares against what chance would give: only for shares of counted things, with enough members."""
     reading = work.reading
-    if row["unit"] != "share" or row["basis"] in ("invoice", "budget", "staff") or common is None:
+    if (
+        row["unit"] != "share"
+        or row["basis"] in ("invoice", "invoice_sample", "budget", "staff")
+        or common is None
+    ):
         return None
     if row.get("is_index") or common.actual is None or not 0 < common.actual < 1:
         return None

@@ -117,57 +117,73 @@ def _suppliers(reading: Reading, period: str) -> list[dict[str, Any]]:
 
 
 def _lines(reading: Reading, period: str) -> list[dict[str, Any]]:
-    """Wild purchases by member, category and supplier, and whose contract it was that was passed by."""
-    if "fct_invoice_line" not in reading.tables or period not in reading.periods:
+    """Wild purchases by member, category and supplier, and whose contracts were open to the buyer on the day."""
+    if not {"fct_invoice_line", "contract_entitlements"} <= reading.tables or period not in reading.periods:
         return []
     found = reading.periods[period]
     return reading.rows(
         """
-        with ranked as (
-            select member_code, category_code, supplier_id, any_value(supplier_name order by supplier_name) as name,
-                compliance_reason as reason, sum(amount_net) as amount, count(*) as lines
+        with wild as (
+            select member_code, category_code, supplier_id, supplier_name, compliance_reason as reason,
+                buyer_unit_id, invoice_date, amount_net
             from fct_invoice_line
             where compliance_class = 'wild' and booking_date between ? and ?
+        ),
+        ranked as (
+            select member_code, category_code, supplier_id, any_value(supplier_name order by supplier_name) as name,
+                reason, sum(amount_net) as amount, count(*) as lines
+            from wild
             group by all order by amount desc, member_code, category_code, supplier_id, reason limit ?
+        ),
+        bought as (
+            select distinct member_code, category_code, supplier_id, reason, buyer_unit_id, invoice_date
+            from wild semi join ranked
+                on wild.member_code is not distinct from ranked.member_code
+                and wild.category_code = ranked.category_code
+                and wild.supplier_id = ranked.supplier_id and wild.reason = ranked.reason
+        ),
+        holders as (
+            select bought.member_code, bought.category_code, bought.supplier_id, bought.reason,
+                string_agg(distinct coalesce(dim_supplier.supplier_name, held.supplier_id), ', '
+                    order by coalesce(dim_supplier.supplier_name, held.supplier_id)) as holders
+            from bought
+            inner join contract_entitlements as held
+                on bought.buyer_unit_id = held.unit_id and bought.category_code = held.category_code
+                and bought.invoice_date >= held.valid_from_date
+                and bought.invoice_date <= coalesce(held.in_force_until_date, date '9999-12-31')
+                and bought.supplier_id <> held.supplier_id
+            left join dim_supplier on held.supplier_id = dim_supplier.supplier_id
+            group by all
         )
-        select ranked.*, coalesce(dim_category.category_name, ranked.category_code) as category,
-            string_agg(distinct coalesce(dim_supplier.supplier_name, dim_contract.supplier_id), ', '
-                order by coalesce(dim_supplier.supplier_name, dim_contract.supplier_id)) as holders
+        select ranked.*, coalesce(dim_category.category_name, ranked.category_code) as category, holders.holders
         from ranked
-        left join dim_category using (category_code)
-        left join dim_contract
-            on ranked.category_code = dim_contract.category_code and dim_contract.valid_from_date <= ?
-            and coalesce(dim_contract.in_force_until_date, date '9999-12-30') >= ?
-        left join dim_supplier on dim_contract.supplier_id = dim_supplier.supplier_id
-        group by all order by amount desc, member_code, category_code, ranked.supplier_id, reason
+        left join dim_category on ranked.category_code = dim_category.category_code
+        left join holders
+            on ranked.member_code is not distinct from holders.member_code
+            and ranked.category_code = holders.category_code
+            and ranked.supplier_id = holders.supplier_id and ranked.reason = holders.reason
+        order by amount desc, ranked.member_code, ranked.category_code, ranked.supplier_id, ranked.reason
         """,
-        [found.start, found.end, LISTED, found.end, found.start],
+        [found.start, found.end, LISTED],
     )
 
 
 def _ceilings(reading: Reading) -> list[dict[str, Any]]:
     """Contracts with a ceiling and how much of it has been bought, the fullest first."""
-    if not {"fct_invoice_line", "dim_contract"} <= reading.tables:
+    if "ceiling_forecast" not in reading.tables:
         return []
     return reading.rows(
-        """
-        with bought as (
-            select contract_id, sum(amount_net) as amount from fct_invoice_line
-            where contract_id is not null and compliance_class in ('on_contract', 'over_ceiling') group by contract_id
-        )
-        select dim_contract.contract_id, dim_contract.title, ceiling_value_amount as ceiling, bought.amount,
-            cast(bought.amount / ceiling_value_amount as double) as share
-        from dim_contract join bought using (contract_id)
-        where ceiling_value_amount > 0 order by share desc, contract_id limit ?
-        """,
-        [RANKED],
+        "select contract_id, title, ceiling_amount as ceiling, used_amount as amount, used_all_share as share "
+        "from ceiling_forecast where member_code = ? and ceiling_amount > 0 and used_amount <> 0 "
+        "order by share desc, contract_id limit ?",
+        [ALL, RANKED],
     )
 
 
 KIND = Kind(
     name="purchases",
     order=30,
-    needs=frozenset({"off_contract_rates", "kpi_values", "dim_supplier", "dim_category", "dim_contract"}),
+    needs=frozenset({"off_contract_rates", "kpi_values", "dim_supplier", "dim_category"}),
     make=_make,
     menu="purchases.html",
 )

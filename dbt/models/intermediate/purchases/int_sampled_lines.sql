@@ -10,8 +10,7 @@ sample_lines as (
     from {{ ref('invoice_sample') }}
 ),
 
--- What was reviewed stands for what was drawn in its stratum, by money.
-responses as (
+strata as (
     select
         sample_id,
         owner_code,
@@ -25,6 +24,28 @@ responses as (
         ) as reviewed_amount
     from sample_lines
     group by all
+),
+
+-- A stratum of purchases that nothing was reviewed of is stood for by the member's other one.
+grouped as (
+    select
+        *,
+        case
+            when stratum = 'credit' then 'credit'
+            when min(reviewed_lines) over (partition by sample_id, owner_code, stratum = 'credit') = 0
+                then 'purchases'
+            else stratum
+        end as response_group
+    from strata
+),
+
+responses as (
+    select
+        *,
+        cast(sum({{ exact('drawn_amount') }}) over own_group as double) as group_drawn_amount,
+        cast(sum({{ exact('reviewed_amount') }}) over own_group as double) as group_reviewed_amount
+    from grouped
+    window own_group as (partition by sample_id, owner_code, response_group)
 )
 
 select
@@ -34,9 +55,13 @@ select
     responses.reviewed_lines as stratum_reviewed_lines,
     responses.drawn_amount as stratum_drawn_amount,
     responses.reviewed_amount as stratum_reviewed_amount,
+    responses.group_reviewed_amount > 0 as is_stood_for,
     case
         when sample_lines.is_reviewed
-            then sample_lines.inclusion_probability * responses.reviewed_amount / responses.drawn_amount
+            then
+                sample_lines.inclusion_probability
+                * responses.group_reviewed_amount
+                / responses.group_drawn_amount
     end as chance
 from sample_lines
 inner join responses

@@ -163,7 +163,7 @@ select
     coalesce(suppliers.suppliers, 0) as suppliers,
     coalesce(suppliers.common_suppliers, 0) as common_suppliers,
     len(potential.ending_ids) as ending_contracts,
-    array_to_string(potential.ending_ids, ', ') as ending_contract_ids,
+    nullif(array_to_string(potential.ending_ids, ', '), '') as ending_contract_ids,
     potential.free_dates[2] as next_common_date,
     case
         when len(potential.free_dates) = potential.members then potential.free_dates[-1]

@@ -69,9 +69,27 @@ places as (
     inner join entitled on capped.contract_id = entitled.contract_id
 ),
 
-ended as (
-    select cast(date_trunc('month', as_of + interval 1 day) as date) as month_end
+-- Ledgers come late: what is not booked yet is unknown, not nothing. The ledger speaks until the end of the last month that
+-- something was booked in.
+ledger as (
+    select last_day(max(booking_date)) as last_day
+    from {{ ref('fct_invoice_line') }}
+),
+
+known as (
+    select
+        least(settings.as_of, ledger.last_day) as until_date,
+        ledger.last_day is not null as has_ledger
     from settings
+    cross join ledger
+),
+
+ended as (
+    select
+        until_date,
+        has_ledger,
+        cast(date_trunc('month', until_date + interval 1 day) as date) as month_end
+    from known
 ),
 
 -- The months of the pace: those that have ended, at most a year, from the contract's first whole month.
@@ -79,6 +97,8 @@ windows as (
     select
         capped.*,
         settings.as_of,
+        ended.until_date,
+        ended.has_ledger,
         greatest(
             cast(ended.month_end - interval '{{ longest }} month' as date),
             case
@@ -96,7 +116,7 @@ used as (
     select
         places.contract_id,
         places.member_code,
-        coalesce(sum(monthly.amount), 0) as used_amount,
+        case when windows.has_ledger then coalesce(sum(monthly.amount), 0) end as used_amount,
         coalesce(
             sum(monthly.amount) filter (
                 where monthly.month >= windows.from_month and monthly.month < windows.before_month
@@ -110,7 +130,7 @@ used as (
         on
             places.contract_id = monthly.contract_id
             and (places.member_code = 'ALL' or places.member_code = monthly.member_code)
-    group by places.contract_id, places.member_code
+    group by places.contract_id, places.member_code, windows.has_ledger
 ),
 
 -- Squares of whole months' sums, exact as decimals: the order of summing must not matter.
@@ -138,7 +158,11 @@ paced as (
         windows.*,
         used.used_amount as used_all_amount,
         used.passed_date,
-        greatest(date_diff('month', windows.from_month, windows.before_month), 0) as pace_months,
+        case
+            when windows.has_ledger
+                then greatest(date_diff('month', windows.from_month, windows.before_month), 0)
+            else 0
+        end as pace_months,
         cast(used.paced_amount as double) as paced,
         cast(coalesce(spread.squares, 0) as double) as squares,
         cast(windows.ceiling_amount - used.used_amount as double) as remaining
@@ -199,7 +223,7 @@ days as (
         case
             when months_left.{{ months }} < 1200
                 then
-                    paced.as_of
+                    paced.until_date
                     + cast(floor(months_left.{{ months }} * {{ days_in_month }}) as integer)
         end as {{ date }},
         {% endfor %}
@@ -233,6 +257,7 @@ select
     case
         when paced.used_all_amount > paced.ceiling_amount then 'exceeded'
         when paced.valid_until < paced.as_of then 'ended'
+        when not paced.has_ledger then 'no_ledger'
         when paced.pace_months < {{ shortest }} then 'too_little_data'
         when paced.paced <= 0 then 'not_used'
         when days.exhausted_date <= paced.valid_until then 'exhausts'

@@ -1,7 +1,7 @@
 -- The formulas are laid out for reading, not for the SQL that they unroll to.
 -- noqa: disable=LT02, LT05
 -- Sums are taken of exact decimals, so that they do not depend on the order of rows. docs/sample.md has the formulas.
-{% set least_reviewed, least_response, few_of_a_kind = 10, 0.5, 10 %}
+{% set least_reviewed, least_response, most_unanswered, few_of_a_kind = 10, 0.5, 0.02, 10 %}
 {% set area = "('on_contract', 'wild')" %}
 {% set rule_area = "('on_contract', 'over_ceiling', 'wild')" %}
 
@@ -46,7 +46,8 @@ progress as (
         cast(sum(responses.reviewed_lines) as bigint) as reviewed_lines,
         cast(sum({{ exact('responses.reviewed_amount') }}) as double)
         / cast(sum({{ exact('responses.drawn_amount') }}) as double) as response_share,
-        min(responses.reviewed_lines) as fewest_reviewed
+        cast(coalesce(sum({{ exact('responses.drawn_amount') }}) filter (where not responses.is_stood_for), 0) as double)
+        / cast(sum({{ exact('responses.drawn_amount') }}) as double) as unanswered_share
     from levels
     inner join (
         select distinct
@@ -56,7 +57,8 @@ progress as (
             stratum_drawn_lines as drawn_lines,
             stratum_reviewed_lines as reviewed_lines,
             stratum_drawn_amount as drawn_amount,
-            stratum_reviewed_amount as reviewed_amount
+            stratum_reviewed_amount as reviewed_amount,
+            is_stood_for
         from lines
     ) as responses
         on levels.sample_id = responses.sample_id and levels.owner_code = responses.owner_code
@@ -447,7 +449,9 @@ judged as (
         case
             when progress.reviewed_lines = 0 then 'not_reviewed'
             when progress.reviewed_lines < {{ least_reviewed }} then 'too_few'
-            when progress.response_share < {{ least_response }} or progress.fewest_reviewed = 0
+            when
+                progress.response_share < {{ least_response }}
+                or progress.unanswered_share > {{ most_unanswered }}
                 then 'low_response'
             else 'estimated'
         end as status
