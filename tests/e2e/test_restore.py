@@ -88,10 +88,14 @@ def test_what_is_restored_is_whole_explains_the_same_and_has_nothing_new(
     assert mattstock("doctor", "--data", restored.root).returncode == 0
 
 
-def test_without_the_marts_a_run_makes_the_same_tables_byte_for_byte(
+def test_without_the_releases_a_run_makes_the_same_tables_byte_for_byte(
     published: Workspace, restored: Workspace, mattstock: Command
 ) -> None:
-    shutil.rmtree(restored.marts)
+    for made in restored.marts.iterdir():
+        if made.is_symlink():
+            made.unlink()
+        elif made.name != "samples":  # what was drawn is no outcome of a run
+            shutil.rmtree(made)
     run = mattstock("run", "--data", restored.root, "--as-of", AS_OF)
     assert run.returncode == 0, run.stdout + run.stderr
     assert tables(restored) == tables(published)

@@ -252,7 +252,7 @@ def test_a_change_is_the_one_worked_from_its_records(kpi_id: str, release: Publi
     assert verdict == expected
 
 
-def test_only_surveys_and_what_ambiguity_could_change_have_an_interval_and_lie_in_it(
+def test_only_surveys_a_sample_and_what_ambiguity_could_change_have_an_interval_and_lie_in_it(
     release: Published,
 ) -> None:
     found = ask(
@@ -263,6 +263,7 @@ def test_only_surveys_and_what_ambiguity_could_change_have_an_interval_and_lie_i
         "bidder_satisfaction_index",
         "ceiling_exceeded_count",
         "contract_compliance_value",
+        "off_contract_rate_sample",
     }
     assert all(within for _, within in found)
 
