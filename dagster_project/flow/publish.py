@@ -236,6 +236,7 @@ def _duckdb(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 "temp_directory": str(spill),
                 "memory_limit": MEMORY_LIMIT,
                 "threads": "2",
+                "max_vacuum_tasks": "0",  # as in dbt's profile
                 "autoload_known_extensions": "false",
             }
         ) as connection:
