@@ -38,9 +38,14 @@ class PlainError(click.ClickException):
     exit_code = EXIT_OTHER
 
     def show(self, file: Any = None) -> None:
-        from dagster_project.flow.values.identity import mask
+        _complain(self.message)
 
-        click.echo(mask(self.message), err=True)
+
+def _complain(words: str) -> None:
+    """Say what went wrong, without the personal numbers that were typed or read."""
+    from dagster_project.flow.values.identity import mask  # when needed: help must come at once
+
+    click.echo(mask(words), err=True)
 
 
 def _date(_context: click.Context, _parameter: click.Parameter, value: str | None) -> date | None:
@@ -462,9 +467,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "mattstock"
-        from dagster_project.flow.values.identity import mask
-
-        click.echo(mask(message("cli.usage", reason=error.format_message(), command=command)), err=True)
+        _complain(message("cli.usage", reason=error.format_message(), command=command))
         sys.exit(EXIT_OTHER)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(EXIT_OTHER)

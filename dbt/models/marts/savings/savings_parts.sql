@@ -74,13 +74,7 @@ select
     cast(sum({{ exact('combined.artefact_amount') }}) as decimal(18, 2)) as artefact_amount
 from combined
 inner join periods on combined.event_date between periods.period_start and periods.period_end
-group by
-    combined.kpi_id,
-    periods.period_type,
-    periods.period,
-    combined.member_code,
-    combined.category_group,
-    combined.part
+group by all
 order by
     combined.kpi_id,
     periods.period_type,
